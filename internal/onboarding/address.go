@@ -1,0 +1,111 @@
+package onboarding
+
+import (
+	"errors"
+	"strings"
+
+	"golang.org/x/net/idna"
+	"golang.org/x/text/unicode/norm"
+)
+
+// Kind says what an address is.
+type Kind string
+
+// Email is the only kind that can be invited so far.
+const Email Kind = "email"
+
+// Address is one email address in the one form that is checked, stored and mailed. Its zero value is no address.
+type Address struct {
+	Kind  Kind
+	Value string
+}
+
+const (
+	maxLocal  = 64  // RFC 5321 §4.5.3.1.1
+	maxDomain = 253 // RFC 1035 §2.3.4, without the root dot
+	maxEmail  = 254 // RFC 5321 §4.5.3.1.3, erratum 1690
+)
+
+// domains turns an internationalised domain into its ASCII form. It validates and never maps: a full-width or upper-case
+// twin is refused instead of becoming another name. Its error must be heeded: it comes beside a usable-looking result.
+var domains = idna.New(idna.ValidateLabels(true), idna.StrictDomainName(true), idna.CheckHyphens(true),
+	idna.CheckJoiners(true), idna.BidiRule(), idna.VerifyDNSLength(true))
+
+// ParseEmail is the only way to an email address. It takes a bare addr-spec with a dot-atom before the @
+// (RFC 5322 §3.2.3) and a public domain behind it, and lower-cases both. Quoted names, comments, quoted local parts,
+// address literals and characters beyond ASCII before the @ are refused: what is checked is what is mailed.
+func ParseEmail(s string) (Address, error) {
+	s = strings.TrimSpace(s)
+	if s == "" {
+		return Address{}, errors.New("an email address is missing")
+	}
+	if len(s) > 4*maxEmail {
+		return Address{}, errors.New("an email address has at most 254 characters")
+	}
+	at := strings.LastIndexByte(s, '@')
+	if at < 0 {
+		return Address{}, errors.New("an email address has an @")
+	}
+	local := s[:at]
+	if err := checkLocal(local); err != nil {
+		return Address{}, err
+	}
+	domain, err := parseDomain(s[at+1:])
+	if err != nil {
+		return Address{}, err
+	}
+	value := strings.ToLower(local) + "@" + domain
+	if len(value) > maxEmail {
+		return Address{}, errors.New("an email address has at most 254 characters")
+	}
+	return Address{Kind: Email, Value: value}, nil
+}
+
+func checkLocal(local string) error {
+	if local == "" || len(local) > maxLocal {
+		return errors.New("the part before the @ has 1 to 64 characters")
+	}
+	if local[0] == '.' || local[len(local)-1] == '.' || strings.Contains(local, "..") {
+		return errors.New("dots before the @ stand between other characters")
+	}
+	for _, c := range []byte(local) {
+		if !isAtext(c) && c != '.' {
+			return errors.New("the part before the @ has a character that cannot be mailed")
+		}
+	}
+	return nil
+}
+
+func isAtext(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' ||
+		strings.IndexByte("!#$%&'*+-/=?^_`{|}~", c) >= 0
+}
+
+func parseDomain(s string) (string, error) {
+	lower := strings.ToLower(s)
+	if !norm.NFC.IsNormalString(lower) {
+		return "", errors.New("the domain is not in its normal form")
+	}
+	ascii, err := domains.ToASCII(lower)
+	if err != nil || len(ascii) > maxDomain {
+		return "", errors.New("the part behind the @ is not a domain name")
+	}
+	// The round trip refuses labels that only pretend to be Punycode.
+	if back, err := domains.ToUnicode(ascii); err != nil || (lower != ascii && back != lower) {
+		return "", errors.New("the part behind the @ is not a domain name")
+	}
+	top := ascii[strings.LastIndexByte(ascii, '.')+1:]
+	if top == ascii {
+		return "", errors.New("the domain has no dot")
+	}
+	if top == "" || !strings.ContainsFunc(top, func(r rune) bool { return r < '0' || r > '9' }) {
+		return "", errors.New("the domain ends in something that is no top-level domain")
+	}
+	return ascii, nil
+}
+
+// Domain is the ASCII domain of an email address.
+func (a Address) Domain() string { return a.Value[strings.LastIndexByte(a.Value, '@')+1:] }
+
+// Local is the part before the @.
+func (a Address) Local() string { return a.Value[:strings.LastIndexByte(a.Value, '@')] }

@@ -1,0 +1,288 @@
+package onboarding
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"strconv"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// The outbox: a write that owes somebody a message puts it into the very item that it writes. Delivering claims the
+// message, sends it, and takes it out. A crash in between leaves it there, to be sent again: a message is sent at least
+// once, and at most once more for each attempt whose end nobody saw.
+
+const (
+	sendTime        = 10 * time.Second // what one handing over may take; after that it is cut off
+	leaseTime       = 15 * time.Second // longer than that: whose lease has run out is not sending any more
+	pausedRest      = 5 * time.Minute
+	maxSendAttempts = 10
+	deliverWorkers  = 8
+	backoffBase     = 30 * time.Second
+	backoffCap      = time.Hour
+
+	// RedriveAfter is when a message that the stream should have brought to deliver counts as stuck.
+	RedriveAfter = 2 * time.Minute
+)
+
+// Owed names one message in the outbox of one item. Item is the store's own name for it.
+type Owed struct {
+	Item    string
+	Message string
+	Record  string // the stream record that brought it; empty if none did
+}
+
+// Claimed is a message with the item that owes it, as they are after the claim. One of Contact and Member is set.
+type Claimed struct {
+	Organization OrganizationID
+	Message      Message
+	Attempts     int // with this one
+	Contact      *Contact
+	Member       *Member
+	Reset        Reset // the member's
+}
+
+// Outcome is what became of a claimed message. Retry is zero where it is done with.
+type Outcome struct {
+	At     time.Time
+	Status DeliveryStatus // empty: nothing to tell, because the message was not for sending any more
+	Error  string
+	Retry  time.Time
+	Spared bool // whether the attempt does not count
+}
+
+// OutboxStore is what delivering asks of the table.
+type OutboxStore interface {
+	// Claim leases a message until a time and counts the attempt. It answers ErrNotFound if the message is not owed any more,
+	// not due yet, or leased already. A claim whose answer was lost is repeated under the same lease.
+	Claim(ctx context.Context, o Owed, lease string, now, until time.Time) (Claimed, error)
+	// Settle writes down what became of a claimed message. A message that has gone meanwhile is no error.
+	Settle(ctx context.Context, o Owed, c Claimed, out Outcome) error
+	// ReadOrganization returns ErrNotFound if there is none.
+	ReadOrganization(ctx context.Context, org OrganizationID) (Organization, error)
+	// ReadMember returns ErrNotFound if there is none.
+	ReadMember(ctx context.Context, org OrganizationID, id MemberID) (Member, error)
+}
+
+// Letter is a message ready to be put into words.
+type Letter struct {
+	Kind         MessageKind
+	Locale       Locale
+	To           Address
+	Organization Organization
+	Recipient    string // first name, may be empty
+	Inviter      string
+	Applicant    string // who asks for a new link
+	Link         string
+	Until        time.Time
+	ID           string // of the message, for the provider's tags
+}
+
+// Sender hands a letter to the provider. It returns a *SendError where it failed.
+type Sender interface {
+	Send(ctx context.Context, l Letter) error
+}
+
+// SendClass says what a failed sending means for the next one.
+type SendClass int
+
+const (
+	SendLater   SendClass = iota // throttled, or the answer was lost: try again
+	SendPaused                   // the account or the sender is at fault: wait, it is not this message's attempt
+	SendRefused                  // this message, for good
+)
+
+// SendError is a sending that failed. Reason is fit for an administrator and holds no address.
+type SendError struct {
+	Class  SendClass
+	Reason string
+	Err    error
+}
+
+func (e *SendError) Error() string { return e.Reason + ": " + e.Err.Error() }
+func (e *SendError) Unwrap() error { return e.Err }
+
+// Delivering is the use case: sending what the outbox owes.
+type Delivering struct {
+	World   World
+	Store   OutboxStore
+	Keys    Keys
+	Sender  Sender
+	BaseURL string
+	Report  func(o Owed, out Outcome, err error) // told of each message that was claimed
+}
+
+// Deliver sends the messages, several at a time, each on its own lease. It answers those whose outcome could not even be
+// written down; everything else is in the table.
+func (u Delivering) Deliver(ctx context.Context, owed []Owed) (failed []Owed) {
+	errs := make([]error, len(owed))
+	organizations := newOnce(u.Store.ReadOrganization)
+	var group errgroup.Group
+	group.SetLimit(deliverWorkers)
+	for i, o := range owed {
+		group.Go(func() error {
+			errs[i] = u.deliver(ctx, o, organizations)
+			return nil
+		})
+	}
+	group.Wait()
+	for i, err := range errs {
+		if err != nil {
+			failed = append(failed, owed[i])
+		}
+	}
+	return failed
+}
+
+func (u Delivering) deliver(ctx context.Context, o Owed, organizations *once[OrganizationID, Organization]) error {
+	now := u.World.Instant()
+	c, err := u.Store.Claim(ctx, o, newULID(u.World).String(), now, now.Add(leaseTime))
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		u.Report(o, Outcome{}, err)
+		return err
+	}
+	org, err := organizations.get(ctx, c.Organization)
+	if err != nil {
+		u.Report(o, Outcome{}, err)
+		return err
+	}
+	out := Outcome{At: now}
+	letter, wanted, err := u.compose(ctx, org, c)
+	if err != nil {
+		u.Report(o, out, err)
+		return err
+	}
+	var sendErr error
+	if wanted {
+		sendErr = u.send(ctx, c, letter)
+		out = u.judge(c, sendErr)
+	}
+	err = u.Store.Settle(ctx, o, c, out)
+	u.Report(o, out, errors.Join(sendErr, err))
+	return err
+}
+
+// send hands the letter over, in less time than the lease lasts. A message whose attempts all ended without a word is
+// given up: something about it kills its sender.
+func (u Delivering) send(ctx context.Context, c Claimed, l Letter) error {
+	if c.Attempts > maxSendAttempts {
+		return &SendError{Class: SendRefused, Reason: "too many attempts ended unseen", Err: errors.New("given up")}
+	}
+	ctx, cancel := context.WithTimeout(ctx, sendTime)
+	defer cancel()
+	return u.Sender.Send(ctx, l)
+}
+
+// judge says what an attempt's end means for the message.
+func (u Delivering) judge(c Claimed, err error) Outcome {
+	out := Outcome{At: u.World.Instant(), Status: DeliverySent}
+	var e *SendError
+	if err == nil {
+		return out
+	}
+	if !errors.As(err, &e) {
+		e = &SendError{Class: SendLater, Reason: "the mail could not be handed over", Err: err}
+	}
+	out.Status, out.Error = DeliveryQueued, e.Reason
+	switch {
+	case e.Class == SendPaused:
+		out.Retry, out.Spared = out.At.Add(pausedRest), true
+	case e.Class == SendRefused || c.Attempts >= maxSendAttempts:
+		out.Status = DeliveryFailed
+	default:
+		ceiling := min(backoffCap, backoffBase<<(c.Attempts-1))
+		out.Retry = out.At.Add(time.Second + rand.N(ceiling)) // full jitter
+	}
+	return out
+}
+
+// compose makes the letter of a message, if it is still wanted: nothing is sent for what was revoked, answered, replaced
+// by a newer round or overtaken by time.
+func (u Delivering) compose(ctx context.Context, org Organization, c Claimed) (Letter, bool, error) {
+	l := Letter{Kind: c.Message.Kind, Locale: c.Message.Locale, Organization: org, ID: c.Message.ID}
+	now := u.World.Now()
+	if c.Member != nil {
+		l.To, l.Recipient, l.Until = Address{Email, c.Member.Email}, c.Member.FirstName, c.Reset.ExpiresAt
+		l.Link = u.BaseURL + "/join/" + string(org.ID) + "/password/" +
+			u.Keys.Derive(PurposePassword, org.ID, c.Member.ID, c.Reset.Round, c.Reset.Nonce).Reveal()
+		wanted := c.Reset.Open(now) && c.Reset.Round == c.Message.Round &&
+			(c.Member.Status == MemberActive || c.Member.Status == MemberPendingActivation)
+		return l, wanted, nil
+	}
+	i := c.Contact.Invitation
+	if org.Closed || !c.Contact.Invited || i.Round != c.Message.Round || i.Status != InvitationPending {
+		return l, false, nil
+	}
+	l.To, l.Recipient, l.Inviter, l.Until = c.Contact.Address, i.FirstName, i.InviterName, i.ExpiresAt
+	if c.Message.Kind == MessageLinkRequest {
+		inviter, err := u.Store.ReadMember(ctx, org.ID, i.Inviter.ID)
+		if errors.Is(err, ErrNotFound) || err == nil && inviter.Status != MemberActive {
+			return l, false, nil
+		}
+		l.Applicant = c.Contact.Address.Value
+		l.To, l.Recipient, l.Inviter, l.Locale = Address{Email, inviter.Email}, inviter.FirstName, "", inviter.Locale
+		return l, true, err
+	}
+	l.Link = u.BaseURL + "/join/" + string(org.ID) + "/" +
+		u.Keys.Derive(PurposeMailed, org.ID, c.Contact.ID, i.Round, c.Contact.Nonce).Reveal()
+	return l, i.Now(now) == InvitationPending, nil
+}
+
+// RedriveStore is what driving stuck messages asks of the table.
+type RedriveStore interface {
+	// ReadDue answers up to limit items of an outbox shard that owe something since before a time, oldest first.
+	ReadDue(ctx context.Context, shard int, before time.Time, limit int) ([]DueItem, error)
+	// Wake brings an item to deliver again by way of the stream, and makes it due at next, if nobody else has touched its due
+	// time; else it does nothing.
+	Wake(ctx context.Context, d DueItem, next time.Time) error
+}
+
+// DueItem is an item that owes a message, and since when.
+type DueItem struct {
+	Item string
+	Due  string
+}
+
+// OutboxShards is into how many parts what is owed is divided, so that it does not all hit one index partition.
+const OutboxShards = 4
+
+// Redriving is the use case: bringing what is stuck, or due again, back to deliver.
+type Redriving struct {
+	World World
+	Store RedriveStore
+}
+
+// Redrive wakes what is due, up to limit items of each shard, and answers how many.
+func (u Redriving) Redrive(ctx context.Context, limit int) (int, error) {
+	now, woken := u.World.Instant(), 0
+	for shard := range OutboxShards {
+		due, err := u.Store.ReadDue(ctx, shard, now, limit)
+		if err != nil {
+			return woken, err
+		}
+		group, ctx := errgroup.WithContext(ctx)
+		group.SetLimit(deliverWorkers)
+		for _, d := range due {
+			group.Go(func() error { return u.Store.Wake(ctx, d, now.Add(RedriveAfter)) })
+		}
+		if err := group.Wait(); err != nil {
+			return woken, err
+		}
+		woken += len(due)
+	}
+	return woken, nil
+}
+
+// OutboxShard is the shard of an item.
+func OutboxShard(item string) string {
+	sum := 0
+	for _, c := range []byte(item) {
+		sum += int(c)
+	}
+	return strconv.Itoa(sum % OutboxShards)
+}

@@ -1,0 +1,114 @@
+package onboarding
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base32"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+)
+
+// base32Lower writes bytes in letters that survive mail clients, SMS and being read aloud.
+var base32Lower = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
+
+// OrganizationID is the handle of a tenant: 3 to 32 of a-z, 0-9 and inner hyphens.
+type OrganizationID string
+
+// ParseOrganizationID accepts a handle only in its one spelling.
+func ParseOrganizationID(s string) (OrganizationID, error) {
+	if len(s) < 3 || len(s) > 32 || s[0] == '-' || s[len(s)-1] == '-' {
+		return "", fmt.Errorf("organization id %q: 3 to 32 characters of a-z, 0-9 and inner hyphens", s)
+	}
+	for _, c := range []byte(s) {
+		if !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-') {
+			return "", fmt.Errorf("organization id %q: only a-z, 0-9 and hyphens", s)
+		}
+	}
+	return OrganizationID(s), nil
+}
+
+// ContactID names one address within one organization without showing it: 128 bits of HMAC-SHA256 under the
+// organization's salt. It is the id of the address's invitation too.
+type ContactID [16]byte
+
+const invitationPrefix = "inv_"
+
+// NewContactID derives the id of an address. The same address has another id in every organization.
+func NewContactID(salt []byte, a Address) ContactID {
+	mac := hmac.New(sha256.New, salt)
+	io.WriteString(mac, string(a.Kind)+":"+a.Value)
+	return ContactID(mac.Sum(nil)[:16])
+}
+
+// ParseInvitationID reads the public form, inv_ and 26 letters.
+func ParseInvitationID(s string) (ContactID, error) {
+	text, ok := strings.CutPrefix(s, invitationPrefix)
+	if !ok {
+		return ContactID{}, fmt.Errorf("an invitation id begins with %s", invitationPrefix)
+	}
+	return ParseContactID(text)
+}
+
+// ParseContactID reads the bare form that keys are made of.
+func ParseContactID(s string) (ContactID, error) {
+	raw, err := base32Lower.DecodeString(s)
+	if err != nil || len(raw) != 16 {
+		return ContactID{}, fmt.Errorf("a contact id has 26 letters of a-z and 2-7")
+	}
+	id := ContactID(raw)
+	if id.String() != s {
+		return ContactID{}, fmt.Errorf("contact id is not in its one spelling")
+	}
+	return id, nil
+}
+
+func (id ContactID) String() string { return base32Lower.EncodeToString(id[:]) }
+
+// InvitationID is the id as the API shows it.
+func (id ContactID) InvitationID() string { return invitationPrefix + id.String() }
+
+// MemberID is a ULID; the zero value is nobody.
+type MemberID ulid.ULID
+
+const memberPrefix = "mem_"
+
+// NewMemberID makes an id that sorts by time.
+func NewMemberID(w World) MemberID { return MemberID(newULID(w)) }
+
+// ParseMemberID reads mem_ and a ULID in upper case.
+func ParseMemberID(s string) (MemberID, error) {
+	text, ok := strings.CutPrefix(s, memberPrefix)
+	if !ok {
+		return MemberID{}, fmt.Errorf("a member id begins with %s", memberPrefix)
+	}
+	return ParseMemberKey(text)
+}
+
+// ParseMemberKey reads the bare ULID that keys and session tokens are made of.
+func ParseMemberKey(s string) (MemberID, error) {
+	u, err := ulid.ParseStrict(s)
+	if err != nil || u.String() != s {
+		return MemberID{}, fmt.Errorf("a member id is a ULID of 26 upper-case characters")
+	}
+	return MemberID(u), nil
+}
+
+// Key is the bare ULID.
+func (id MemberID) Key() string { return ulid.ULID(id).String() }
+
+func (id MemberID) String() string { return memberPrefix + id.Key() }
+
+// IsZero reports whether the id names nobody.
+func (id MemberID) IsZero() bool { return id == MemberID{} }
+
+func newULID(w World) ulid.ULID { return ulid.MustNew(ulid.Timestamp(w.Now()), w.Rand) }
+
+// NewRequestID names one request where its caller gave no name, so that a write can recognise itself.
+func NewRequestID(w World) string { return newULID(w).String() }
+
+// FormatTime is the one spelling of a time in keys, cursors and answers. Its texts sort as the times do.
+func FormatTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }

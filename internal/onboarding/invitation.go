@@ -1,0 +1,108 @@
+package onboarding
+
+import "time"
+
+// InvitationStatus is where an invitation stands. Expired is never stored: it is what a pending one is after its time.
+type InvitationStatus string
+
+const (
+	InvitationPending  InvitationStatus = "pending"
+	InvitationAccepted InvitationStatus = "accepted"
+	InvitationDeclined InvitationStatus = "declined"
+	InvitationRevoked  InvitationStatus = "revoked"
+	InvitationExpired  InvitationStatus = "expired"
+)
+
+// ParseInvitationStatus accepts a status that a list can ask for.
+func ParseInvitationStatus(s string) (InvitationStatus, bool) {
+	switch status := InvitationStatus(s); status {
+	case InvitationPending, InvitationAccepted, InvitationDeclined, InvitationRevoked, InvitationExpired:
+		return status, true
+	}
+	return "", false
+}
+
+// DeliveryStatus is where the latest message of an invitation stands, apart from the invitation itself.
+type DeliveryStatus string
+
+const (
+	DeliveryNotRequested DeliveryStatus = "not_requested"
+	DeliveryQueued       DeliveryStatus = "queued"
+	DeliverySent         DeliveryStatus = "sent"
+	DeliveryFailed       DeliveryStatus = "failed"
+)
+
+// Delivery tells how the latest message fared. Error is a reason fit for an administrator, without an address in it.
+type Delivery struct {
+	Status      DeliveryStatus
+	LastEventAt time.Time
+	Attempts    int
+	Error       string
+}
+
+// Invitation is the organization's offer to one address, in its present round.
+type Invitation struct {
+	Status         InvitationStatus // as stored; Now tells what it is at a time
+	Round          uint16           // goes up each time the offer is made anew; links of earlier rounds are dead
+	FirstName      string
+	LastName       string
+	MemberType     MemberType
+	Role           Role
+	JobTitle       string
+	Locale         Locale
+	Inviter        Actor // as they were when they invited; checked again when it is accepted
+	InviterName    string
+	AcceptedMember MemberID
+	Delivery       Delivery
+	CreatedAt      time.Time
+	UpdatedAt      time.Time
+	ExpiresAt      time.Time
+	LastSentAt     time.Time
+	LinkAskedAt    time.Time // when somebody with an expired link last asked for a new one
+	SendCount      int
+}
+
+// Now is the status at a time.
+func (i Invitation) Now(now time.Time) InvitationStatus {
+	if i.Status == InvitationPending && !now.Before(i.ExpiresAt) {
+		return InvitationExpired
+	}
+	return i.Status
+}
+
+// Contact is all that an organization knows of one address: one item, so that uniqueness, "already a member" and
+// "already invited" are one read, and an invitation is one conditional write.
+type Contact struct {
+	ID         ContactID
+	Address    Address
+	Member     MemberID // zero while nobody
+	Invitation Invitation
+	Invited    bool   // whether there is an invitation
+	Nonce      []byte // of the invitation's present round
+	Messages   []Message
+	RequestID  string // of the last write that made or changed the offer
+	Version    int64
+}
+
+// Message is a mail that an item owes. It holds no secret: whoever sends it derives the link.
+type Message struct {
+	ID     string
+	Kind   MessageKind
+	Locale Locale
+	At     time.Time
+	Round  uint16 // of the invitation or the reset it speaks of
+}
+
+// MessageKind says what a message is about.
+type MessageKind string
+
+const (
+	MessageInvitation    MessageKind = "invitation"
+	MessagePasswordSet   MessageKind = "password_set"
+	MessagePasswordReset MessageKind = "password_reset"
+	MessageLinkRequest   MessageKind = "link_request" // to the inviter: somebody asks for a new link
+)
+
+func newMessage(w World, kind MessageKind, locale Locale, round uint16) Message {
+	return Message{ID: newULID(w).String(), Kind: kind, Locale: locale, At: w.Instant(), Round: round}
+}

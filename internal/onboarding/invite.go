@@ -1,0 +1,322 @@
+package onboarding
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+const (
+	// MaxRecipients is how many one request may invite.
+	MaxRecipients = 1000
+
+	resendPause    = time.Minute // between two mails of one invitation
+	inviteAttempts = 4           // at one address that others write too
+	inviteWorkers  = 16
+)
+
+// Invitee is one recipient as asked for. Address is as it was typed.
+type Invitee struct {
+	Address   string
+	FirstName string
+	LastName  string
+}
+
+// InviteCommand invites up to MaxRecipients addresses alike.
+type InviteCommand struct {
+	Recipients []Invitee
+	Type       MemberType
+	Role       Role
+	JobTitle   string
+	Locale     Locale // empty: the organization's
+	Notify     bool   // whether Latchkey mails the link; else the caller gets it
+	Resend     bool   // whether an invitation that is pending already is mailed again
+	RequestID  string // the same for a repeated request, so that it recognises its own writes
+}
+
+// InviteVerdict says what became of one recipient.
+type InviteVerdict string
+
+const (
+	Created         InviteVerdict = "created"
+	Reopened        InviteVerdict = "reopened"
+	Resent          InviteVerdict = "resent"
+	AlreadyInvited  InviteVerdict = "already_invited"
+	AlreadyMember   InviteVerdict = "already_member"
+	DismissedMember InviteVerdict = "member_dismissed"
+	Duplicate       InviteVerdict = "duplicate"
+	InvalidAddress  InviteVerdict = "invalid"
+	Denied          InviteVerdict = "denied"
+	OverLimit       InviteVerdict = "limit_reached"
+)
+
+// InviteResult is the answer for one recipient. Contact is set where there is an invitation to show.
+type InviteResult struct {
+	Input   string
+	Verdict InviteVerdict
+	Reason  string
+	Contact *Contact
+	Link    *Token // only for a new offer that nobody is notified of, to a caller who may copy links
+}
+
+// InviteStore is what inviting asks of the table.
+type InviteStore interface {
+	// ReserveSends takes up to want from the organization's limit of the day and answers how many it got. It fails closed.
+	ReserveSends(ctx context.Context, org OrganizationID, day time.Time, inviter MemberID, want, limit int) (int, error)
+	// ReturnSends gives back what was not used.
+	ReturnSends(ctx context.Context, org OrganizationID, day time.Time, inviter MemberID, unused int) error
+	// CreateContacts writes each contact that does not exist. For each it answers nil, or what stands there already;
+	// that may be the write of an earlier try of the same request.
+	CreateContacts(ctx context.Context, org OrganizationID, contacts []Contact) ([]*Contact, error)
+	// ReplaceOffer writes a contact's invitation anew on condition that the contact is still at version;
+	// else it answers ErrConflict.
+	ReplaceOffer(ctx context.Context, org OrganizationID, c Contact, version int64) error
+	// ReadContact returns ErrNotFound if the address is unknown.
+	ReadContact(ctx context.Context, org OrganizationID, id ContactID) (Contact, error)
+	// ReadMemberStatus answers the status of each member that exists.
+	ReadMemberStatus(ctx context.Context, org OrganizationID, ids []MemberID) (map[MemberID]MemberStatus, error)
+}
+
+// Inviting is the use case: invitations by address, one or a thousand, each with its own verdict.
+type Inviting struct {
+	World World
+	Store InviteStore
+	Keys  Keys
+}
+
+// Invite answers a result for every recipient, in their order. A bad recipient never stops a good one. It refuses the
+// whole request only where the caller may not invite at all.
+func (u Inviting) Invite(ctx context.Context, caller Caller, cmd InviteCommand) ([]InviteResult, error) {
+	if !caller.Rights().Invite {
+		return nil, Refuse(Forbidden, Decide(caller.Organization.Settings, caller.Member.Actor(), Offer{Employee, RoleMember}).Sentence)
+	}
+	if caller.Organization.Closed {
+		return nil, errClosed()
+	}
+	b := &batch{Inviting: u, caller: caller, cmd: cmd, now: u.World.Instant(), results: make([]InviteResult, len(cmd.Recipients))}
+	if cmd.Locale == "" {
+		b.cmd.Locale = caller.Organization.Settings.DefaultLocale
+	}
+	waiting := b.sort()
+	if err := b.write(ctx, waiting); err != nil {
+		return nil, err
+	}
+	return b.results, nil
+}
+
+// batch is one request under way. results has a place for each recipient; each is filled once.
+type batch struct {
+	Inviting
+	caller  Caller
+	cmd     InviteCommand
+	now     time.Time
+	results []InviteResult
+}
+
+// candidate is a recipient whose address can be invited, by its place in the request.
+type candidate struct {
+	place int
+	offer Contact
+}
+
+// sort gives its verdict to every recipient that needs no store, and returns the others.
+func (b *batch) sort() []candidate {
+	verdict := Decide(b.caller.Organization.Settings, b.caller.Member.Actor(), Offer{b.cmd.Type, b.cmd.Role})
+	seen := map[ContactID]bool{}
+	var candidates []candidate
+	for i, r := range b.cmd.Recipients {
+		b.results[i].Input = r.Address
+		address, err := ParseEmail(r.Address)
+		if err != nil {
+			b.results[i].Verdict, b.results[i].Reason = InvalidAddress, err.Error()
+			continue
+		}
+		first, err1 := ParseName(r.FirstName)
+		last, err2 := ParseName(r.LastName)
+		if err := errors.Join(err1, err2); err != nil {
+			b.results[i].Verdict, b.results[i].Reason = InvalidAddress, "name: "+err.Error()
+			continue
+		}
+		id := NewContactID(b.caller.Organization.Salt, address)
+		if seen[id] {
+			b.results[i].Verdict, b.results[i].Reason = Duplicate, "the same address stands in this request before"
+			continue
+		}
+		seen[id] = true
+		if !verdict.Allowed {
+			b.results[i].Verdict, b.results[i].Reason = Denied, verdict.Sentence
+			continue
+		}
+		candidates = append(candidates, candidate{i, b.offer(id, address, first, last)})
+	}
+	return candidates
+}
+
+// offer is the contact as a new invitation makes it.
+func (b *batch) offer(id ContactID, a Address, first, last string) Contact {
+	c := Contact{ID: id, Address: a, Invited: true, Nonce: b.World.Nonce(), RequestID: b.cmd.RequestID, Version: 1,
+		Invitation: Invitation{
+			Status: InvitationPending, Round: 1, FirstName: first, LastName: last,
+			MemberType: b.cmd.Type, Role: b.cmd.Role, JobTitle: b.cmd.JobTitle, Locale: b.cmd.Locale,
+			Inviter: b.caller.Member.Actor(), InviterName: b.caller.Member.Name(),
+			Delivery:  Delivery{Status: DeliveryNotRequested},
+			CreatedAt: b.now, UpdatedAt: b.now, ExpiresAt: b.now.Add(b.caller.Organization.Settings.InvitationLifetime),
+		}}
+	if b.cmd.Notify {
+		c.owe(newMessage(b.World, MessageInvitation, b.cmd.Locale, 1))
+	}
+	return c
+}
+
+// owe adds a message about the invitation to what the contact owes.
+func (c *Contact) owe(m Message) {
+	c.Messages = append(c.Messages, m)
+	c.Invitation.Delivery = Delivery{Status: DeliveryQueued, LastEventAt: m.At}
+}
+
+// write invites the candidates, as many as today's limit lets be mailed. What an address that needs no mail leaves over
+// goes to those behind it; what is left in the end goes back.
+func (b *batch) write(ctx context.Context, waiting []candidate) error {
+	allowance := len(waiting)
+	if b.cmd.Notify && allowance > 0 {
+		var err error
+		allowance, err = b.Store.ReserveSends(ctx, b.caller.Organization.ID, b.now, b.caller.Member.ID, len(waiting), b.caller.Organization.Settings.DailySendLimit)
+		if err != nil {
+			return err
+		}
+	}
+	for len(waiting) > 0 && allowance > 0 {
+		n := min(allowance, len(waiting))
+		if err := b.place(ctx, waiting[:n]); err != nil {
+			return err
+		}
+		for _, c := range waiting[:n] {
+			switch b.results[c.place].Verdict {
+			case Created, Reopened, Resent:
+				allowance--
+			}
+		}
+		waiting = waiting[n:]
+	}
+	for _, c := range waiting {
+		b.results[c.place].Verdict, b.results[c.place].Reason = OverLimit, "today's sending limit of the organization is reached"
+	}
+	if b.cmd.Notify && allowance > 0 {
+		return b.Store.ReturnSends(ctx, b.caller.Organization.ID, b.now, b.caller.Member.ID, allowance)
+	}
+	return nil
+}
+
+// place writes the candidates: all that are new at once, then those whose address is known, each on its own.
+func (b *batch) place(ctx context.Context, candidates []candidate) error {
+	offers := make([]Contact, len(candidates))
+	for i, c := range candidates {
+		offers[i] = c.offer
+	}
+	there, err := b.Store.CreateContacts(ctx, b.caller.Organization.ID, offers)
+	if err != nil {
+		return err
+	}
+	var members []MemberID
+	for i, c := range candidates {
+		if there[i] == nil {
+			b.settle(c.place, Created, "", &offers[i])
+		} else if !there[i].Member.IsZero() {
+			members = append(members, there[i].Member)
+		}
+	}
+	status := map[MemberID]MemberStatus{}
+	if len(members) > 0 {
+		if status, err = b.Store.ReadMemberStatus(ctx, b.caller.Organization.ID, members); err != nil {
+			return err
+		}
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(inviteWorkers)
+	for i, c := range candidates {
+		if there[i] != nil {
+			group.Go(func() error { return b.replace(ctx, c, *there[i], status) })
+		}
+	}
+	return group.Wait()
+}
+
+// replace judges an address that is known already, and makes the offer anew where it may be made.
+func (b *batch) replace(ctx context.Context, c candidate, there Contact, status map[MemberID]MemberStatus) error {
+	tried := InviteVerdict("")
+	for range inviteAttempts {
+		next, verdict, reason := b.judge(c.offer, there, status)
+		if next == nil {
+			if verdict == Created && tried != "" { // the write whose answer was lost
+				verdict = tried
+			}
+			b.settle(c.place, verdict, reason, &there)
+			return nil
+		}
+		tried = verdict
+		err := b.Store.ReplaceOffer(ctx, b.caller.Organization.ID, *next, there.Version)
+		if err == nil {
+			b.settle(c.place, verdict, reason, next)
+			return nil
+		}
+		if !errors.Is(err, ErrConflict) {
+			return err
+		}
+		if there, err = b.Store.ReadContact(ctx, b.caller.Organization.ID, c.offer.ID); err != nil {
+			return err
+		}
+	}
+	return Refuse(Unavailable, "Somebody else is changing the same invitations. Try again.")
+}
+
+// judge says what an invitation of an address that is known comes to, and what to write, if anything.
+func (b *batch) judge(offer, there Contact, status map[MemberID]MemberStatus) (next *Contact, v InviteVerdict, reason string) {
+	i := there.Invitation
+	switch {
+	case there.Invited && there.RequestID == b.cmd.RequestID && i.Status == InvitationPending:
+		// An earlier try of this very request wrote it.
+		if i.Round > 1 {
+			return nil, Reopened, ""
+		}
+		return nil, Created, ""
+	case !there.Member.IsZero() && status[there.Member] == MemberDismissed:
+		return nil, DismissedMember, "this person was dismissed; rehire them instead"
+	case !there.Member.IsZero():
+		return nil, AlreadyMember, "this person is a member already"
+	case there.Invited && i.Now(b.now) == InvitationPending:
+		if !b.cmd.Resend || !b.cmd.Notify {
+			return nil, AlreadyInvited, "an invitation is pending"
+		}
+		again, err := there.resend(b.World, b.caller.Organization)
+		if err != nil {
+			return nil, AlreadyInvited, "an invitation was mailed within the last minute"
+		}
+		again.RequestID = b.cmd.RequestID
+		return &again, Resent, ""
+	}
+	offer.Version = there.Version + 1
+	offer.Invitation.Round = i.Round + 1
+	for m := range offer.Messages {
+		offer.Messages[m].Round = offer.Invitation.Round
+	}
+	if there.Invited {
+		offer.Invitation.CreatedAt = i.CreatedAt
+		offer.Invitation.SendCount = i.SendCount
+	}
+	return &offer, Reopened, ""
+}
+
+func (b *batch) settle(place int, v InviteVerdict, reason string, c *Contact) {
+	r := &b.results[place]
+	r.Verdict, r.Reason = v, reason
+	if !c.Invited {
+		return
+	}
+	r.Contact = c
+	if (v == Created || v == Reopened) && !b.cmd.Notify && b.caller.Rights().CopyLinks {
+		t := b.Keys.Derive(PurposeCopied, b.caller.Organization.ID, c.ID, c.Invitation.Round, c.Nonce)
+		r.Link = &t
+	}
+}

@@ -1,0 +1,96 @@
+package onboarding
+
+import "time"
+
+// MemberType says in what capacity somebody belongs.
+type MemberType string
+
+const (
+	Employee MemberType = "employee"
+	Guest    MemberType = "guest"
+	Partner  MemberType = "partner"
+)
+
+// ParseMemberType accepts one of the three.
+func ParseMemberType(s string) (MemberType, bool) {
+	t := MemberType(s)
+	return t, t == Employee || t == Guest || t == Partner
+}
+
+// Role says what a member may do.
+type Role string
+
+const (
+	RoleMember Role = "member"
+	RoleAdmin  Role = "admin"
+)
+
+// ParseRole accepts one of the two.
+func ParseRole(s string) (Role, bool) {
+	r := Role(s)
+	return r, r == RoleMember || r == RoleAdmin
+}
+
+// MemberStatus is where a member stands. Only an active one can sign in.
+type MemberStatus string
+
+const (
+	MemberActive            MemberStatus = "active"
+	MemberPendingActivation MemberStatus = "pending_activation"
+	MemberDismissed         MemberStatus = "dismissed"
+)
+
+// ParseMemberStatus accepts a status that a list can ask for.
+func ParseMemberStatus(s string) (MemberStatus, bool) {
+	status := MemberStatus(s)
+	return status, status == MemberActive || status == MemberPendingActivation || status == MemberDismissed
+}
+
+// Member is a person in an organization. Credentials live apart from it: see Credentials.
+type Member struct {
+	ID            MemberID
+	Organization  OrganizationID
+	Status        MemberStatus
+	Type          MemberType
+	Role          Role
+	FirstName     string
+	LastName      string
+	JobTitle      string
+	Email         string
+	EmailVerified bool
+	Locale        Locale
+	CreatedAt     time.Time
+	JoinedAt      time.Time // zero until active for the first time
+	UpdatedAt     time.Time
+	Version       int64
+}
+
+// Name is the name as others see it; the address stands in where there is none.
+func (m Member) Name() string {
+	if n := fullName(m.FirstName, m.LastName); n != "" {
+		return n
+	}
+	return m.Email
+}
+
+// Actor is the part of a member that the policy judges.
+func (m Member) Actor() Actor {
+	return Actor{ID: m.ID, Active: m.Status == MemberActive, Type: m.Type, Role: m.Role}
+}
+
+// Credentials are what a member signs in with. They are read only where they are checked.
+type Credentials struct {
+	Password PasswordHash
+	Epoch    int64 // sessions of an older epoch are none
+	Reset    Reset
+}
+
+// Reset is an open way to set one's password by mail. Its zero value is none.
+type Reset struct {
+	Nonce     []byte
+	Round     uint16
+	ExpiresAt time.Time
+}
+
+// Open reports whether a link of this reset still works.
+func (r Reset) Open(now time.Time) bool { return len(r.Nonce) > 0 && now.Before(r.ExpiresAt) }

@@ -1,0 +1,46 @@
+package onboarding
+
+import (
+	"errors"
+	"regexp"
+	"strings"
+	"sync"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+const maxName = 100 // code points
+
+// hostLike finds what a mail client would turn into a link. Names stand in mails; a name must not be bait.
+// A letter has to stand behind the dot, so that "St.John" is refused and "J. R. Smith" is not; better a person who
+// writes a space than a mail that advertises.
+// Compiled at first use: a function that starts does not pay for it.
+var hostLike = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)://|\bwww\.|[\pL\pN]\.\pL{2,}`)
+})
+
+// ParseName makes a name out of what a person typed: trimmed, runs of white space folded, NFC. An empty name is allowed;
+// who needs one checks for it.
+func ParseName(s string) (string, error) {
+	if !utf8.ValidString(s) {
+		return "", errors.New("this is not valid text")
+	}
+	for _, r := range s {
+		if unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co) && r != '\u200c' && r != '\u200d' {
+			return "", errors.New("this has a control or formatting character")
+		}
+	}
+	s = norm.NFC.String(strings.Join(strings.Fields(s), " "))
+	if utf8.RuneCountInString(s) > maxName {
+		return "", errors.New("this has at most 100 characters")
+	}
+	if hostLike().MatchString(s) || strings.ContainsAny(s, "<>@") {
+		return "", errors.New("this reads like a web or mail address; put a space after a dot")
+	}
+	return s, nil
+}
+
+// fullName joins what there is of a name.
+func fullName(first, last string) string { return strings.TrimSpace(first + " " + last) }

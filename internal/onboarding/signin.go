@@ -1,0 +1,244 @@
+package onboarding
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Limits on guessing. Each is a conditional counter of a window; where the counter cannot be written, nobody gets in.
+const (
+	guessWindow      = 15 * time.Minute
+	guessesPerLogin  = 10
+	guessesPerSource = 100
+
+	resetLifetime   = time.Hour
+	setLifetime     = 7 * 24 * time.Hour // of the link that a new organization's administrator gets
+	resetWindow     = 24 * time.Hour
+	resetsPerLogin  = 5
+	resetsPerSource = 50
+)
+
+// SignInStore is what signing in asks of the table.
+type SignInStore interface {
+	// ReadOrganization returns ErrNotFound if there is none.
+	ReadOrganization(ctx context.Context, org OrganizationID) (Organization, error)
+	// ReadContact returns ErrNotFound if the address is unknown.
+	ReadContact(ctx context.Context, org OrganizationID, id ContactID) (Contact, error)
+	// ReadCredentials returns ErrNotFound if there is no such member.
+	ReadCredentials(ctx context.Context, org OrganizationID, id MemberID) (Member, Credentials, error)
+	// CountAttempt adds one to a counter that ends at until, and answers ErrLimit if it stood at limit already.
+	CountAttempt(ctx context.Context, org OrganizationID, subject string, until time.Time, limit int) error
+	// BeginSession writes a session.
+	BeginSession(ctx context.Context, org OrganizationID, s Session) error
+	// EndSession removes it. Removing what is gone is no error.
+	EndSession(ctx context.Context, org OrganizationID, hash string) error
+	// ChangePassword sets a member's hash and writes the session of the next epoch in one transaction, which holds only if the
+	// member is active and the epoch is still the one before; else ErrConflict.
+	ChangePassword(ctx context.Context, org OrganizationID, m MemberID, hash PasswordHash, s Session, at time.Time) error
+	// OweReset puts next in the place of the reset that was seen and owes its message, if the member is in this status and
+	// that reset is still theirs; else ErrConflict.
+	OweReset(ctx context.Context, org OrganizationID, m Member, seen, next Reset, msg Message) error
+	// RedeemReset sets the hash, verifies the address, activates whom activation waited for, and writes the session of the next
+	// epoch, in one transaction which holds only if the reset is still open with this nonce at s.CreatedAt; else ErrConflict.
+	RedeemReset(ctx context.Context, org Organization, m Member, r Reset, hash PasswordHash, s Session) error
+}
+
+// ErrLimit is what a store answers where a counter is at its limit.
+var ErrLimit = errors.New("limit reached")
+
+// SigningIn is the use case: sessions and passwords.
+type SigningIn struct {
+	World World
+	Store SignInStore
+	Keys  Keys
+}
+
+// SignIn begins a session. Whoever may not sign in, for whatever reason, gets the same answer at the same cost.
+// source is the network address that the gateway saw.
+func (u SigningIn) SignIn(ctx context.Context, org OrganizationID, login, password, source string) (Caller, SessionToken, error) {
+	o, _, m, credentials, err := u.find(ctx, org, login, source, "sign-in", guessWindow, guessesPerLogin, guessesPerSource)
+	if err != nil {
+		return Caller{}, SessionToken{}, err
+	}
+	if matches := credentials.Password.Matches(password); !matches || m.Status != MemberActive {
+		return Caller{}, SessionToken{}, Refuse(WrongCredentials, "This login and password do not belong together.")
+	}
+	session, token := NewSession(u.World, org, m.ID, credentials.Epoch)
+	if err := u.Store.BeginSession(ctx, org, session); err != nil {
+		return Caller{}, SessionToken{}, err
+	}
+	return Caller{Organization: o, Member: m, Session: session}, token, nil
+}
+
+// find counts an attempt and looks a login up. Where there is nobody, it answers zero values after the same reads.
+func (u SigningIn) find(ctx context.Context, org OrganizationID, login, source, act string, window time.Duration, perLogin, perSource int) (
+	o Organization, id ContactID, m Member, c Credentials, err error) {
+	if o, err = u.Store.ReadOrganization(ctx, org); errors.Is(err, ErrNotFound) {
+		return o, id, m, c, nil
+	} else if err != nil {
+		return o, id, m, c, err
+	}
+	// What is no address has no contact; it is counted and looked up all the same.
+	address, err := ParseEmail(login)
+	if err != nil {
+		address = Address{Kind: Email, Value: "?"}
+	}
+	id = NewContactID(o.Salt, address)
+	until := u.World.Now().Truncate(window).Add(window)
+	for _, count := range []struct {
+		subject string
+		limit   int
+	}{{act + "#source#" + source, perSource}, {act + "#login#" + id.String(), perLogin}} {
+		if err = u.Store.CountAttempt(ctx, org, count.subject, until, count.limit); errors.Is(err, ErrLimit) {
+			return o, id, m, c, &Error{Code: TooManyAttempts, Message: "Too many attempts. Wait a little.", RetryAfter: until.Sub(u.World.Now())}
+		} else if err != nil {
+			return o, id, m, c, err
+		}
+	}
+	contact, err := u.Store.ReadContact(ctx, org, id)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return o, id, m, c, err
+	}
+	m, c, err = u.Store.ReadCredentials(ctx, org, contact.Member)
+	if errors.Is(err, ErrNotFound) {
+		err = nil
+	}
+	return o, id, m, c, err
+}
+
+// SignOut ends the caller's session.
+func (u SigningIn) SignOut(ctx context.Context, caller Caller) error {
+	return u.Store.EndSession(ctx, caller.Organization.ID, caller.Session.Hash)
+}
+
+// ChangePassword ends every session of the caller, this one too, and begins a new one.
+func (u SigningIn) ChangePassword(ctx context.Context, caller Caller, current, next, source string) (Caller, SessionToken, error) {
+	o := caller.Organization
+	until := u.World.Now().Truncate(guessWindow).Add(guessWindow)
+	err := u.Store.CountAttempt(ctx, o.ID, "change#"+caller.Member.ID.Key(), until, guessesPerLogin)
+	if errors.Is(err, ErrLimit) {
+		return Caller{}, SessionToken{}, &Error{Code: TooManyAttempts, Message: "Too many attempts. Wait a little.", RetryAfter: until.Sub(u.World.Now())}
+	}
+	if err != nil {
+		return Caller{}, SessionToken{}, err
+	}
+	m, credentials, err := u.Store.ReadCredentials(ctx, o.ID, caller.Member.ID)
+	if err != nil {
+		return Caller{}, SessionToken{}, err
+	}
+	if !credentials.Password.Matches(current) {
+		return Caller{}, SessionToken{}, InvalidField("/current_password", "wrong", "This is not your current password.")
+	}
+	password, err := newPassword("/new_password", next, o, m.Email, m.FirstName, m.LastName)
+	if err != nil {
+		return Caller{}, SessionToken{}, err
+	}
+	session, token := NewSession(u.World, o.ID, m.ID, caller.Session.Epoch+1)
+	err = u.Store.ChangePassword(ctx, o.ID, m.ID, password.Hash(u.World), session, session.CreatedAt)
+	if errors.Is(err, ErrConflict) {
+		return Caller{}, SessionToken{}, errSignIn()
+	}
+	return Caller{Organization: o, Member: m, Session: session}, token, err
+}
+
+// RequestReset mails a way to set the password to the address, if it is a member's who may sign in or is yet to be
+// activated. The answer is the same for everybody.
+func (u SigningIn) RequestReset(ctx context.Context, org OrganizationID, login, source string) error {
+	o, id, m, credentials, err := u.find(ctx, org, login, source, "reset", resetWindow, resetsPerLogin, resetsPerSource)
+	if err != nil || o.ID == "" {
+		return err
+	}
+	reset, kind := u.nextReset(m, credentials.Reset), MessagePasswordReset
+	if m.Status == MemberPendingActivation {
+		kind = MessagePasswordSet
+	}
+	if m.Status != MemberActive && m.Status != MemberPendingActivation {
+		m.ID = MemberID(id) // nobody: the write below is made all the same, and refused
+	}
+	err = u.Store.OweReset(ctx, org, m, credentials.Reset, reset, newMessage(u.World, kind, m.Locale, reset.Round))
+	if errors.Is(err, ErrConflict) {
+		err = nil
+	}
+	return err
+}
+
+// nextReset keeps a link that has most of its time left, so that asking twice does not kill the mail under way.
+func (u SigningIn) nextReset(m Member, r Reset) Reset {
+	now, life := u.World.Instant(), resetLifetime
+	if m.Status == MemberPendingActivation {
+		life = setLifetime
+	}
+	if r.Open(now.Add(life / 2)) {
+		return r
+	}
+	return Reset{Nonce: u.World.Nonce(), Round: r.Round + 1, ExpiresAt: now.Add(life)}
+}
+
+// OpenReset is a reset that its link opens.
+type OpenReset struct {
+	Organization Organization
+	Member       Member
+	reset        Reset
+}
+
+// First reports whether the member sets a password for the first time.
+func (o OpenReset) First() bool { return o.Member.Status == MemberPendingActivation }
+
+// OpenReset says whom a link lets set their password.
+func (u SigningIn) OpenReset(ctx context.Context, org OrganizationID, text string) (OpenReset, Credentials, error) {
+	token, err := ParseToken(text)
+	if err != nil || token.Purpose != PurposePassword {
+		return OpenReset{}, Credentials{}, errLink()
+	}
+	o, err := u.Store.ReadOrganization(ctx, org)
+	if errors.Is(err, ErrNotFound) {
+		return OpenReset{}, Credentials{}, errLink()
+	}
+	if err != nil {
+		return OpenReset{}, Credentials{}, err
+	}
+	m, c, err := u.Store.ReadCredentials(ctx, org, token.Subject)
+	if errors.Is(err, ErrNotFound) {
+		return OpenReset{}, Credentials{}, errLink()
+	}
+	if err != nil {
+		return OpenReset{}, Credentials{}, err
+	}
+	if c.Reset.Round != token.Round || !u.Keys.Opens(token, org, c.Reset.Nonce) {
+		return OpenReset{}, Credentials{}, errLink()
+	}
+	if !c.Reset.Open(u.World.Now()) {
+		return OpenReset{Organization: o}, Credentials{}, Refuse(LinkExpired, "This link has expired. Ask for a new one.")
+	}
+	if m.Status != MemberActive && m.Status != MemberPendingActivation {
+		return OpenReset{}, Credentials{}, errLink()
+	}
+	return OpenReset{Organization: o, Member: m, reset: c.Reset}, c, nil
+}
+
+// SetPassword sets the password by a mailed link, once. It ends every session and begins a new one.
+func (u SigningIn) SetPassword(ctx context.Context, org OrganizationID, text, next string) (Caller, SessionToken, error) {
+	open, credentials, err := u.OpenReset(ctx, org, text)
+	if err != nil {
+		return Caller{}, SessionToken{}, err
+	}
+	m := open.Member
+	password, err := newPassword("/password", next, open.Organization, m.Email, m.FirstName, m.LastName)
+	if err != nil {
+		return Caller{}, SessionToken{}, err
+	}
+	session, token := NewSession(u.World, org, m.ID, credentials.Epoch+1)
+	err = u.Store.RedeemReset(ctx, open.Organization, m, open.reset, password.Hash(u.World), session)
+	if errors.Is(err, ErrConflict) {
+		return Caller{}, SessionToken{}, errLink()
+	}
+	if err != nil {
+		return Caller{}, SessionToken{}, err
+	}
+	if open.First() {
+		m.JoinedAt = session.CreatedAt
+	}
+	m.Status, m.EmailVerified, m.UpdatedAt, m.Version = MemberActive, true, session.CreatedAt, m.Version+1
+	return Caller{Organization: open.Organization, Member: m, Session: session}, token, nil
+}

@@ -1,0 +1,142 @@
+package onboarding
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// UpdateStore is what changing an invitation asks of the table.
+type UpdateStore interface {
+	// ReadContact returns ErrNotFound if the address is unknown.
+	ReadContact(ctx context.Context, org OrganizationID, id ContactID) (Contact, error)
+	// ReplaceOffer writes a contact's invitation anew on condition that the contact is still at version;
+	// else it answers ErrConflict.
+	ReplaceOffer(ctx context.Context, org OrganizationID, c Contact, version int64) error
+	// ReserveSends takes up to want from the organization's limit of the day and answers how many it got. It fails closed.
+	ReserveSends(ctx context.Context, org OrganizationID, day time.Time, inviter MemberID, want, limit int) (int, error)
+}
+
+// Updating is the use case: sending a pending invitation again, and taking one back.
+type Updating struct {
+	World World
+	Store UpdateStore
+}
+
+// Match is the version that a caller saw, or any.
+type Match func(version int64) bool
+
+// Resend mails the invitation again. A pending one keeps its link and gets its full time anew; an expired one is pending again.
+func (u Updating) Resend(ctx context.Context, caller Caller, id ContactID, match Match, requestID string) (Contact, error) {
+	org := caller.Organization
+	if org.Closed {
+		return Contact{}, errClosed()
+	}
+	reserved := false
+	return u.change(ctx, caller, id, match, requestID, func(c Contact) (Contact, error) {
+		i := c.Invitation
+		if v := Decide(org.Settings, caller.Member.Actor(), Offer{i.MemberType, i.Role}); !v.Allowed {
+			return Contact{}, Refuse(Forbidden, v.Sentence)
+		}
+		if i.Status != InvitationPending {
+			return Contact{}, Refuse(Conflict, "The invitation is "+string(i.Status)+". Invite the address again instead.")
+		}
+		next, err := c.resend(u.World, org)
+		if err != nil {
+			return Contact{}, err
+		}
+		if reserved {
+			return next, nil
+		}
+		n, err := u.Store.ReserveSends(ctx, org.ID, u.World.Instant(), caller.Member.ID, 1, org.Settings.DailySendLimit)
+		if err != nil {
+			return Contact{}, err
+		}
+		if n == 0 {
+			now := u.World.Instant()
+			return Contact{}, &Error{Code: LimitReached, Message: "Today's sending limit of the organization is reached.",
+				RetryAfter: now.Truncate(24 * time.Hour).Add(24 * time.Hour).Sub(now)}
+		}
+		reserved = true
+		// Whoever sends an offer again answers for it from now on.
+		next.Invitation.Inviter, next.Invitation.InviterName = caller.Member.Actor(), caller.Member.Name()
+		return next, nil
+	})
+}
+
+// resend owes the invitation once more. The link stays the same, so copies that are under way keep working.
+func (c Contact) resend(w World, org Organization) (Contact, error) {
+	now, i := w.Instant(), c.Invitation
+	last := i.LastSentAt
+	if i.Delivery.Status == DeliveryQueued {
+		last = i.Delivery.LastEventAt
+	}
+	if wait := last.Add(resendPause).Sub(now); wait > 0 {
+		return Contact{}, &Error{Code: TooManyAttempts, Message: "This invitation was mailed within the last minute.", RetryAfter: wait}
+	}
+	c.Messages = nil
+	c.owe(newMessage(w, MessageInvitation, i.Locale, i.Round))
+	c.Invitation.ExpiresAt = now.Add(org.Settings.InvitationLifetime)
+	c.Invitation.UpdatedAt = now
+	c.Invitation.LinkAskedAt = time.Time{}
+	c.Version++
+	return c, nil
+}
+
+// Revoke takes a pending or expired invitation back. Its link is dead at once, and what it still owes is not sent.
+func (u Updating) Revoke(ctx context.Context, caller Caller, id ContactID, match Match, requestID string) (Contact, error) {
+	return u.change(ctx, caller, id, match, requestID, func(c Contact) (Contact, error) {
+		if c.Invitation.Status != InvitationPending {
+			return Contact{}, Refuse(Conflict, "The invitation is "+string(c.Invitation.Status)+" already.")
+		}
+		c.Invitation.Status = InvitationRevoked
+		c.Invitation.UpdatedAt = u.World.Instant()
+		c.Messages = nil
+		c.Version++
+		return c, nil
+	})
+}
+
+// change reads, decides and writes under the version that was read, and begins again where somebody was faster.
+// A repeated request that finds its own write answers it.
+func (u Updating) change(ctx context.Context, caller Caller, id ContactID, match Match, requestID string, decide func(Contact) (Contact, error)) (Contact, error) {
+	org := caller.Organization.ID
+	for range inviteAttempts {
+		c, err := u.Store.ReadContact(ctx, org, id)
+		if errors.Is(err, ErrNotFound) || err == nil && !c.Invited {
+			return Contact{}, errNoInvitation()
+		}
+		if err != nil {
+			return Contact{}, err
+		}
+		if !MaySee(caller, c) {
+			return Contact{}, errNoInvitation()
+		}
+		if c.RequestID == requestID {
+			return c, nil
+		}
+		if !match(c.Version) {
+			return Contact{}, Refuse(VersionMismatch, "The invitation has changed since you read it.")
+		}
+		next, err := decide(c)
+		if err != nil {
+			return Contact{}, err
+		}
+		next.RequestID = requestID
+		if err = u.Store.ReplaceOffer(ctx, org, next, c.Version); err == nil {
+			return next, nil
+		}
+		if !errors.Is(err, ErrConflict) {
+			return Contact{}, err
+		}
+	}
+	return Contact{}, Refuse(Unavailable, "Somebody else is changing the same invitation. Try again.")
+}
+
+// MaySee reports whether the caller may see an invitation: administrators every one, others their own.
+func MaySee(caller Caller, c Contact) bool {
+	rights := caller.Rights()
+	return rights.SeeInvited || rights.Invite && c.Invitation.Inviter.ID == caller.Member.ID
+}
+
+func errNoInvitation() *Error { return Refuse(NotFound, "There is no such invitation.") }

@@ -1,0 +1,34 @@
+package table
+
+import (
+	"context"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"latchkey/internal/onboarding"
+)
+
+// Found writes an organization, its first administrator and their contact together.
+func (t *Table) Found(ctx context.Context, o onboarding.Organization, m onboarding.Member, c onboarding.Credentials, contact onboarding.Contact,
+	owed []onboarding.Message) error {
+	var steps []step
+	for _, item := range []any{newOrganizationItem(o), newMemberItem(m, c, owed), newContactItem(o.ID, contact)} {
+		s, err := t.putNew(item, onboarding.ErrConflict)
+		if err != nil {
+			return err
+		}
+		steps = append(steps, s)
+	}
+	return t.transact(ctx, steps...)
+}
+
+// UpdateOrganization writes what the operator may change.
+func (t *Table) UpdateOrganization(ctx context.Context, o onboarding.Organization) error {
+	_, err := t.update(ctx, change{
+		key:       organizationKey(o.ID),
+		set:       "SET #name = :name, #closed = :closed, #settings = :settings",
+		condition: "attribute_exists(PK)",
+		vals:      map[string]any{":name": o.Name, ":closed": o.Closed, ":settings": newSettingsItem(o.Settings)},
+	}, onboarding.ErrNotFound, types.ReturnValueNone)
+	return err
+}

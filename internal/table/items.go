@@ -1,0 +1,330 @@
+package table
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"latchkey/internal/onboarding"
+)
+
+// The items as they lie in the table. Times are texts that sort; what no list may show (nonces, hashes, the outbox)
+// stands beside the maps `invitation` and `member`, which the index by_status copies.
+
+type organizationItem struct {
+	PK, SK   string
+	Name     string       `dynamodbav:"name"`
+	Closed   bool         `dynamodbav:"closed,omitempty"`
+	Salt     []byte       `dynamodbav:"salt"`
+	Settings settingsItem `dynamodbav:"settings"`
+}
+
+type settingsItem struct {
+	WhoCanInvite       string `dynamodbav:"who_can_invite"`
+	InvitationLifetime int64  `dynamodbav:"invitation_lifetime"` // seconds
+	DefaultLocale      string `dynamodbav:"default_locale"`
+	DailySendLimit     int    `dynamodbav:"daily_send_limit"`
+}
+
+func newOrganizationItem(o onboarding.Organization) organizationItem {
+	k := organizationKey(o.ID)
+	return organizationItem{PK: k.PK, SK: k.SK, Name: o.Name, Closed: o.Closed, Salt: o.Salt, Settings: newSettingsItem(o.Settings)}
+}
+
+func newSettingsItem(s onboarding.Settings) settingsItem {
+	return settingsItem{
+		WhoCanInvite: string(s.WhoCanInvite), InvitationLifetime: int64(s.InvitationLifetime / time.Second),
+		DefaultLocale: string(s.DefaultLocale), DailySendLimit: s.DailySendLimit,
+	}
+}
+
+func (i organizationItem) organization() onboarding.Organization {
+	return onboarding.Organization{
+		ID: key{PK: i.PK}.organization(), Name: i.Name, Closed: i.Closed, Salt: i.Salt,
+		Settings: onboarding.Settings{
+			WhoCanInvite:       onboarding.WhoCanInvite(i.Settings.WhoCanInvite),
+			InvitationLifetime: time.Duration(i.Settings.InvitationLifetime) * time.Second,
+			DefaultLocale:      onboarding.Locale(i.Settings.DefaultLocale),
+			DailySendLimit:     i.Settings.DailySendLimit,
+		},
+	}
+}
+
+type contactItem struct {
+	PK, SK     string
+	Kind       string          `dynamodbav:"kind"`
+	Value      string          `dynamodbav:"value"`
+	MemberID   string          `dynamodbav:"member_id,omitempty"`
+	VerifiedAt string          `dynamodbav:"verified_at,omitempty"`
+	Invitation *invitationItem `dynamodbav:"invitation,omitempty"`
+	Nonce      []byte          `dynamodbav:"nonce,omitempty"`
+	RequestID  string          `dynamodbav:"request_id,omitempty"`
+	Version    int64           `dynamodbav:"version"`
+	ByStatusPK string          `dynamodbav:"by_status_pk,omitempty"`
+	ByStatusSK string          `dynamodbav:"by_status_sk,omitempty"`
+	outboxItem
+}
+
+type invitationItem struct {
+	Status           string       `dynamodbav:"status"`
+	Round            uint16       `dynamodbav:"round"`
+	FirstName        string       `dynamodbav:"first_name,omitempty"`
+	LastName         string       `dynamodbav:"last_name,omitempty"`
+	MemberType       string       `dynamodbav:"member_type"`
+	Role             string       `dynamodbav:"role"`
+	JobTitle         string       `dynamodbav:"job_title,omitempty"`
+	Locale           string       `dynamodbav:"locale"`
+	InviterID        string       `dynamodbav:"inviter_id"`
+	InviterType      string       `dynamodbav:"inviter_type"`
+	InviterRole      string       `dynamodbav:"inviter_role"`
+	InviterName      string       `dynamodbav:"inviter_name"`
+	AcceptedMemberID string       `dynamodbav:"accepted_member_id,omitempty"`
+	Delivery         deliveryItem `dynamodbav:"delivery"`
+	CreatedAt        string       `dynamodbav:"created_at"`
+	UpdatedAt        string       `dynamodbav:"updated_at"`
+	ExpiresAt        string       `dynamodbav:"expires_at"`
+	LastSentAt       string       `dynamodbav:"last_sent_at,omitempty"`
+	LinkAskedAt      string       `dynamodbav:"link_asked_at,omitempty"`
+	SendCount        int          `dynamodbav:"send_count"`
+}
+
+type deliveryItem struct {
+	Status      string `dynamodbav:"status"`
+	LastEventAt string `dynamodbav:"last_event_at,omitempty"`
+	Attempts    int    `dynamodbav:"attempts"`
+	Error       string `dynamodbav:"error,omitempty"`
+}
+
+func newContactItem(org onboarding.OrganizationID, c onboarding.Contact) contactItem {
+	k := contactKey(org, c.ID)
+	i := contactItem{PK: k.PK, SK: k.SK, Kind: string(c.Address.Kind), Value: c.Address.Value, MemberID: memberText(c.Member),
+		Nonce: c.Nonce, RequestID: c.RequestID, Version: c.Version, outboxItem: newOutboxItem(k, c.Messages)}
+	if c.Invited {
+		invitation := newInvitationItem(c.Invitation)
+		i.Invitation = &invitation
+		i.ByStatusPK, i.ByStatusSK = invitationPlace(org, c.Invitation)
+	}
+	return i
+}
+
+// invitationPlace is where an invitation stands in by_status. A pending one is sorted by its expiry, so that one key
+// condition tells the pending from the expired; the others by their last change.
+func invitationPlace(org onboarding.OrganizationID, i onboarding.Invitation) (partition, sort string) {
+	at := i.UpdatedAt
+	if i.Status == onboarding.InvitationPending {
+		at = i.ExpiresAt
+	}
+	return statusPartition(org, invitations, string(i.Status)), onboarding.FormatTime(at)
+}
+
+func newInvitationItem(i onboarding.Invitation) invitationItem {
+	return invitationItem{
+		Status: string(i.Status), Round: i.Round, FirstName: i.FirstName, LastName: i.LastName,
+		MemberType: string(i.MemberType), Role: string(i.Role), JobTitle: i.JobTitle, Locale: string(i.Locale),
+		InviterID: memberText(i.Inviter.ID), InviterType: string(i.Inviter.Type), InviterRole: string(i.Inviter.Role), InviterName: i.InviterName,
+		AcceptedMemberID: memberText(i.AcceptedMember), Delivery: newDeliveryItem(i.Delivery),
+		CreatedAt: timeText(i.CreatedAt), UpdatedAt: timeText(i.UpdatedAt), ExpiresAt: timeText(i.ExpiresAt),
+		LastSentAt: timeText(i.LastSentAt), LinkAskedAt: timeText(i.LinkAskedAt), SendCount: i.SendCount,
+	}
+}
+
+func newDeliveryItem(d onboarding.Delivery) deliveryItem {
+	return deliveryItem{Status: string(d.Status), LastEventAt: timeText(d.LastEventAt), Attempts: d.Attempts, Error: d.Error}
+}
+
+// contact reads the item back. A stored text that does not parse is a fault of ours, and said so.
+func (i contactItem) contact() (c onboarding.Contact, err error) {
+	r := reader{}
+	c = onboarding.Contact{Address: onboarding.Address{Kind: onboarding.Kind(i.Kind), Value: i.Value},
+		Member: r.member(i.MemberID), Nonce: i.Nonce, RequestID: i.RequestID, Version: i.Version}
+	if c.ID, err = onboarding.ParseContactID(strings.TrimPrefix(i.SK, contactPrefix)); err != nil {
+		return c, err
+	}
+	if i.Invitation != nil {
+		c.Invited, c.Invitation = true, r.invitation(*i.Invitation)
+	}
+	return c, r.err
+}
+
+func (r *reader) invitation(i invitationItem) onboarding.Invitation {
+	return onboarding.Invitation{
+		Status: onboarding.InvitationStatus(i.Status), Round: i.Round, FirstName: i.FirstName, LastName: i.LastName,
+		MemberType: onboarding.MemberType(i.MemberType), Role: onboarding.Role(i.Role), JobTitle: i.JobTitle, Locale: onboarding.Locale(i.Locale),
+		Inviter:     onboarding.Actor{ID: r.member(i.InviterID), Active: true, Type: onboarding.MemberType(i.InviterType), Role: onboarding.Role(i.InviterRole)},
+		InviterName: i.InviterName, AcceptedMember: r.member(i.AcceptedMemberID),
+		Delivery: onboarding.Delivery{Status: onboarding.DeliveryStatus(i.Delivery.Status), LastEventAt: r.time(i.Delivery.LastEventAt),
+			Attempts: i.Delivery.Attempts, Error: i.Delivery.Error},
+		CreatedAt: r.time(i.CreatedAt), UpdatedAt: r.time(i.UpdatedAt), ExpiresAt: r.time(i.ExpiresAt),
+		LastSentAt: r.time(i.LastSentAt), LinkAskedAt: r.time(i.LinkAskedAt), SendCount: i.SendCount,
+	}
+}
+
+type memberItem struct {
+	PK, SK         string
+	Member         memberMap `dynamodbav:"member"`
+	PasswordHash   string    `dynamodbav:"password_hash,omitempty"`
+	SessionEpoch   int64     `dynamodbav:"session_epoch"`
+	ResetNonce     []byte    `dynamodbav:"reset_nonce,omitempty"`
+	ResetRound     uint16    `dynamodbav:"reset_round"`
+	ResetExpiresAt string    `dynamodbav:"reset_expires_at,omitempty"`
+	Version        int64     `dynamodbav:"version"`
+	ByStatusPK     string    `dynamodbav:"by_status_pk,omitempty"`
+	ByStatusSK     string    `dynamodbav:"by_status_sk,omitempty"`
+	outboxItem
+}
+
+type memberMap struct {
+	Status        string `dynamodbav:"status"`
+	Type          string `dynamodbav:"type"`
+	Role          string `dynamodbav:"role"`
+	FirstName     string `dynamodbav:"first_name,omitempty"`
+	LastName      string `dynamodbav:"last_name,omitempty"`
+	JobTitle      string `dynamodbav:"job_title,omitempty"`
+	Email         string `dynamodbav:"email,omitempty"`
+	EmailVerified bool   `dynamodbav:"email_verified"`
+	Locale        string `dynamodbav:"locale"`
+	CreatedAt     string `dynamodbav:"created_at"`
+	JoinedAt      string `dynamodbav:"joined_at,omitempty"`
+	UpdatedAt     string `dynamodbav:"updated_at"`
+}
+
+func newMemberItem(m onboarding.Member, c onboarding.Credentials, owed []onboarding.Message) memberItem {
+	k := memberKey(m.Organization, m.ID)
+	return memberItem{
+		PK: k.PK, SK: k.SK, Version: m.Version,
+		Member: memberMap{
+			Status: string(m.Status), Type: string(m.Type), Role: string(m.Role), FirstName: m.FirstName, LastName: m.LastName,
+			JobTitle: m.JobTitle, Email: m.Email, EmailVerified: m.EmailVerified, Locale: string(m.Locale),
+			CreatedAt: timeText(m.CreatedAt), JoinedAt: timeText(m.JoinedAt), UpdatedAt: timeText(m.UpdatedAt),
+		},
+		PasswordHash: string(c.Password), SessionEpoch: c.Epoch,
+		ResetNonce: c.Reset.Nonce, ResetRound: c.Reset.Round, ResetExpiresAt: timeText(c.Reset.ExpiresAt),
+		ByStatusPK: statusPartition(m.Organization, members, string(m.Status)), ByStatusSK: timeText(m.CreatedAt),
+		outboxItem: newOutboxItem(k, owed),
+	}
+}
+
+func (i memberItem) member() (m onboarding.Member, err error) {
+	r := reader{}
+	k := key{i.PK, i.SK}
+	m = onboarding.Member{
+		Organization: k.organization(), Status: onboarding.MemberStatus(i.Member.Status),
+		Type: onboarding.MemberType(i.Member.Type), Role: onboarding.Role(i.Member.Role),
+		FirstName: i.Member.FirstName, LastName: i.Member.LastName, JobTitle: i.Member.JobTitle,
+		Email: i.Member.Email, EmailVerified: i.Member.EmailVerified, Locale: onboarding.Locale(i.Member.Locale),
+		CreatedAt: r.time(i.Member.CreatedAt), JoinedAt: r.time(i.Member.JoinedAt), UpdatedAt: r.time(i.Member.UpdatedAt), Version: i.Version,
+	}
+	if m.ID, err = onboarding.ParseMemberKey(strings.TrimPrefix(i.SK, memberPrefix)); err != nil {
+		return m, err
+	}
+	return m, r.err
+}
+
+func (i memberItem) credentials() (onboarding.Credentials, error) {
+	r := reader{}
+	return onboarding.Credentials{
+		Password: onboarding.PasswordHash(i.PasswordHash), Epoch: i.SessionEpoch,
+		Reset: onboarding.Reset{Nonce: i.ResetNonce, Round: i.ResetRound, ExpiresAt: r.time(i.ResetExpiresAt)},
+	}, r.err
+}
+
+type sessionItem struct {
+	PK, SK       string
+	MemberID     string `dynamodbav:"member_id"`
+	Epoch        int64  `dynamodbav:"epoch"`
+	CreatedAt    string `dynamodbav:"created_at"`
+	ExpiresAt    string `dynamodbav:"expires_at"`
+	ExpiresAtTTL int64  `dynamodbav:"expires_at_ttl"`
+}
+
+func newSessionItem(org onboarding.OrganizationID, s onboarding.Session) sessionItem {
+	k := sessionKey(org, s.Hash)
+	return sessionItem{PK: k.PK, SK: k.SK, MemberID: memberText(s.Member), Epoch: s.Epoch,
+		CreatedAt: timeText(s.CreatedAt), ExpiresAt: timeText(s.ExpiresAt), ExpiresAtTTL: s.ExpiresAt.Unix()}
+}
+
+func (i sessionItem) session() (onboarding.Session, error) {
+	r := reader{}
+	return onboarding.Session{Hash: strings.TrimPrefix(i.SK, "SESSION#"), Member: r.member(i.MemberID), Epoch: i.Epoch,
+		CreatedAt: r.time(i.CreatedAt), ExpiresAt: r.time(i.ExpiresAt)}, r.err
+}
+
+// outboxItem is what an item owes. It is embedded where something can be owed.
+type outboxItem struct {
+	Outbox     map[string]messageItem `dynamodbav:"outbox,omitempty"`
+	OutboxWake string                 `dynamodbav:"outbox_wake,omitempty"`
+	ByOutboxPK string                 `dynamodbav:"by_outbox_pk,omitempty"`
+	ByOutboxSK string                 `dynamodbav:"by_outbox_sk,omitempty"`
+}
+
+// wakeOwed brings the item to deliver: its stream's filter asks for it. wakeHeld does not.
+const (
+	wakeOwed = "owed"
+	wakeHeld = "held"
+)
+
+type messageItem struct {
+	Kind       string `dynamodbav:"kind"`
+	Locale     string `dynamodbav:"locale"`
+	Round      uint16 `dynamodbav:"round"`
+	At         string `dynamodbav:"at"`
+	Due        string `dynamodbav:"due"`
+	Attempts   int    `dynamodbav:"attempts"`
+	Lease      string `dynamodbav:"lease,omitempty"`
+	LeaseUntil string `dynamodbav:"lease_until,omitempty"`
+}
+
+func newOutboxItem(k key, owed []onboarding.Message) outboxItem {
+	if len(owed) == 0 {
+		return outboxItem{}
+	}
+	o := outboxItem{Outbox: map[string]messageItem{}, OutboxWake: wakeOwed, ByOutboxPK: outboxPartition(k)}
+	for _, m := range owed {
+		o.Outbox[m.ID] = messageItem{Kind: string(m.Kind), Locale: string(m.Locale), Round: m.Round, At: timeText(m.At), Due: timeText(m.At)}
+		o.ByOutboxSK = timeText(m.At.Add(onboarding.RedriveAfter))
+	}
+	return o
+}
+
+func (r *reader) message(id string, i messageItem) onboarding.Message {
+	return onboarding.Message{ID: id, Kind: onboarding.MessageKind(i.Kind), Locale: onboarding.Locale(i.Locale), At: r.time(i.At), Round: i.Round}
+}
+
+func memberText(id onboarding.MemberID) string {
+	if id.IsZero() {
+		return ""
+	}
+	return id.Key()
+}
+
+func timeText(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return onboarding.FormatTime(t)
+}
+
+// reader reads texts back and keeps the first fault, so that a dozen fields are read without a dozen checks.
+type reader struct{ err error }
+
+func (r *reader) time(s string) time.Time {
+	if s == "" {
+		return time.Time{}
+	}
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil && r.err == nil {
+		r.err = fmt.Errorf("stored time: %w", err)
+	}
+	return t
+}
+
+func (r *reader) member(s string) onboarding.MemberID {
+	if s == "" {
+		return onboarding.MemberID{}
+	}
+	id, err := onboarding.ParseMemberKey(s)
+	if err != nil && r.err == nil {
+		r.err = fmt.Errorf("stored member id: %w", err)
+	}
+	return id
+}

@@ -1,0 +1,93 @@
+package table
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"latchkey/internal/onboarding"
+)
+
+// The collections of by_status.
+const (
+	invitations = "invitation"
+	members     = "member"
+)
+
+// Position is where a page of a list ended: the index's sort key and the item's.
+type Position struct{ Sort, Item string }
+
+// ListInvitations answers one page of an organization's invitations of one status, the newest first, and where it ended
+// if there are more. The index is a moment behind.
+func (t *Table) ListInvitations(ctx context.Context, org onboarding.OrganizationID, status onboarding.InvitationStatus, now time.Time,
+	after *Position, limit int) ([]onboarding.Contact, *Position, error) {
+	stored, condition := status, ""
+	switch status {
+	case onboarding.InvitationPending:
+		condition = " AND #by_status_sk > :now"
+	case onboarding.InvitationExpired:
+		stored, condition = onboarding.InvitationPending, " AND #by_status_sk <= :now"
+	}
+	return list(ctx, t, org, statusPartition(org, invitations, string(stored)), condition, now, after, limit, readContact)
+}
+
+// ListMembers answers one page of an organization's members of one status, the newest first.
+func (t *Table) ListMembers(ctx context.Context, org onboarding.OrganizationID, status onboarding.MemberStatus,
+	after *Position, limit int) ([]onboarding.Member, *Position, error) {
+	read := func(item attributes) (onboarding.Member, error) {
+		m, _, err := readMember(item)
+		return m, err
+	}
+	return list(ctx, t, org, statusPartition(org, members, string(status)), "", time.Time{}, after, limit, read)
+}
+
+// list reads one more than it answers, so that it never promises a page that is empty. The key of where a page ended is
+// made anew from the organization and the partition of this request, so a cursor reaches no other list.
+func list[T any](ctx context.Context, t *Table, org onboarding.OrganizationID, place, condition string, now time.Time, after *Position, limit int,
+	read func(attributes) (T, error)) ([]T, *Position, error) {
+	input := &dynamodb.QueryInput{
+		TableName: &t.name, IndexName: aws.String(byStatus), Limit: aws.Int32(int32(limit + 1)), ScanIndexForward: aws.Bool(false),
+		KeyConditionExpression:    aws.String("#by_status_pk = :partition" + condition),
+		ExpressionAttributeNames:  map[string]string{"#by_status_pk": byStatusPK},
+		ExpressionAttributeValues: attributes{":partition": text(place)},
+	}
+	if condition != "" {
+		input.ExpressionAttributeNames["#by_status_sk"] = byStatusSK
+		input.ExpressionAttributeValues[":now"] = text(timeText(now))
+	}
+	if after != nil {
+		input.ExclusiveStartKey = attributes{byStatusPK: text(place), byStatusSK: text(after.Sort), pk: text(partition(org)), sk: text(after.Item)}
+	}
+	var items []attributes
+	for len(items) <= limit { // a page of the index ends at 1 MB, maybe before the limit
+		got, err := t.db.Query(ctx, input)
+		if err != nil {
+			return nil, nil, fmt.Errorf("query %s: %w", byStatus, err)
+		}
+		items = append(items, got.Items...)
+		if input.ExclusiveStartKey = got.LastEvaluatedKey; len(got.LastEvaluatedKey) == 0 {
+			break
+		}
+	}
+	var next *Position
+	if len(items) > limit {
+		items = items[:limit]
+		last := items[limit-1]
+		next = &Position{Sort: last[byStatusSK].(*types.AttributeValueMemberS).Value, Item: keyOf(last).SK}
+	}
+	page := make([]T, 0, len(items))
+	for _, item := range items {
+		one, err := read(item)
+		if err != nil {
+			return nil, nil, err
+		}
+		page = append(page, one)
+	}
+	return page, next, nil
+}
+
+func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }

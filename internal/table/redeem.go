@@ -1,0 +1,99 @@
+package table
+
+import (
+	"context"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"latchkey/internal/onboarding"
+)
+
+// ReadOffer reads an organization and one of its contacts in one batch.
+func (t *Table) ReadOffer(ctx context.Context, org onboarding.OrganizationID, id onboarding.ContactID) (onboarding.Organization, onboarding.Contact, error) {
+	ok, ck := organizationKey(org), contactKey(org, id)
+	found, err := t.batchGet(ctx, ok, ck)
+	if err != nil {
+		return onboarding.Organization{}, onboarding.Contact{}, err
+	}
+	if len(found) < 2 {
+		return onboarding.Organization{}, onboarding.Contact{}, onboarding.ErrNotFound
+	}
+	o, err := readOrganization(found[ok])
+	if err != nil {
+		return o, onboarding.Contact{}, err
+	}
+	c, err := readContact(found[ck])
+	return o, c, err
+}
+
+// Accept writes member, session and contact, and checks the inviter, in one transaction.
+func (t *Table) Accept(ctx context.Context, a onboarding.Acceptance) error {
+	member, err := t.putNew(newMemberItem(a.Member, a.Credentials, nil), onboarding.ErrConflict)
+	if err != nil {
+		return err
+	}
+	session, err := t.putNew(newSessionItem(a.Organization, a.Session), onboarding.ErrConflict)
+	if err != nil {
+		return err
+	}
+	at, id := timeText(a.At), memberText(a.Member.ID)
+	contact := change{
+		key: contactKey(a.Organization, a.Contact.ID),
+		set: "SET #member_id = :member, #invitation.#status = :accepted, #invitation.#accepted_member_id = :member, " +
+			"#invitation.#updated_at = :at, #by_status_pk = :partition, #by_status_sk = :at, #version = #version + :one",
+		condition: "#invitation.#status = :pending AND #invitation.#round = :round AND #nonce = :nonce AND " +
+			"#invitation.#expires_at > :at AND attribute_not_exists(#member_id)",
+		vals: map[string]any{":member": id, ":accepted": onboarding.InvitationAccepted, ":at": at, ":one": 1,
+			":partition": statusPartition(a.Organization, invitations, string(onboarding.InvitationAccepted)),
+			":pending":   onboarding.InvitationPending, ":round": a.Contact.Invitation.Round, ":nonce": a.Contact.Nonce},
+	}
+	if a.Member.EmailVerified {
+		contact.set += ", #verified_at = :at"
+	}
+	outboxItem{}.into(&contact)
+	offer, err := t.updateStep(contact, onboarding.ErrConflict)
+	if err != nil {
+		return err
+	}
+	inviter, err := t.checkStep(change{
+		key:       memberKey(a.Organization, a.Inviter.ID),
+		condition: "#member.#status = :active AND #member.#type = :type AND #member.#role = :role",
+		vals:      map[string]any{":active": onboarding.MemberActive, ":type": a.Inviter.Type, ":role": a.Inviter.Role},
+	}, onboarding.ErrInviterChanged)
+	if err != nil {
+		return err
+	}
+	return t.transact(ctx, offer, inviter, member, session)
+}
+
+// Decline ends a pending invitation of this round.
+func (t *Table) Decline(ctx context.Context, org onboarding.OrganizationID, c onboarding.Contact, at time.Time) error {
+	write := change{
+		key: contactKey(org, c.ID),
+		set: "SET #invitation.#status = :declined, #invitation.#updated_at = :at, #by_status_pk = :partition, #by_status_sk = :at, " +
+			"#version = #version + :one",
+		condition: "#invitation.#status = :pending AND #nonce = :nonce AND #invitation.#expires_at > :at",
+		vals: map[string]any{":declined": onboarding.InvitationDeclined, ":at": timeText(at), ":one": 1,
+			":partition": statusPartition(org, invitations, string(onboarding.InvitationDeclined)),
+			":pending":   onboarding.InvitationPending, ":nonce": c.Nonce},
+	}
+	outboxItem{}.into(&write)
+	_, err := t.update(ctx, write, onboarding.ErrConflict, types.ReturnValueNone)
+	return err
+}
+
+// AskForLink owes the inviter a message, unless one was asked for since after. Whatever the expired offer still owed is dropped.
+func (t *Table) AskForLink(ctx context.Context, org onboarding.OrganizationID, c onboarding.Contact, m onboarding.Message, after time.Time) error {
+	k := contactKey(org, c.ID)
+	write := change{
+		key: k,
+		set: "SET #invitation.#link_asked_at = :at",
+		condition: "#invitation.#status = :pending AND #nonce = :nonce AND #invitation.#expires_at <= :at AND " +
+			"(attribute_not_exists(#invitation.#link_asked_at) OR #invitation.#link_asked_at < :after)",
+		vals: map[string]any{":at": timeText(m.At), ":after": timeText(after), ":pending": onboarding.InvitationPending, ":nonce": c.Nonce},
+	}
+	newOutboxItem(k, []onboarding.Message{m}).into(&write)
+	_, err := t.update(ctx, write, onboarding.ErrConflict, types.ReturnValueNone)
+	return err
+}

@@ -1,0 +1,115 @@
+package table
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"latchkey/internal/onboarding"
+)
+
+// CountAttempt adds one to a counter, or answers ErrLimit. The counter's key holds its end, so a new window is a new item.
+func (t *Table) CountAttempt(ctx context.Context, org onboarding.OrganizationID, subject string, until time.Time, limit int) error {
+	_, err := t.update(ctx, change{
+		key:       attemptKey(org, subject, until),
+		set:       "ADD #attempts :one SET #expires_at_ttl = :ttl",
+		condition: "attribute_not_exists(#attempts) OR #attempts < :limit",
+		vals:      map[string]any{":one": 1, ":limit": limit, ":ttl": until.Unix()},
+	}, onboarding.ErrLimit, types.ReturnValueNone)
+	return err
+}
+
+// BeginSession writes a session. Its key is random, so a repeated write writes the same.
+func (t *Table) BeginSession(ctx context.Context, org onboarding.OrganizationID, s onboarding.Session) error {
+	item, err := encode(newSessionItem(org, s))
+	if err != nil {
+		return err
+	}
+	if _, err := t.db.PutItem(ctx, &dynamodb.PutItemInput{TableName: &t.name, Item: item}); err != nil {
+		return fmt.Errorf("put session: %w", err)
+	}
+	return nil
+}
+
+// EndSession removes a session.
+func (t *Table) EndSession(ctx context.Context, org onboarding.OrganizationID, hash string) error {
+	if _, err := t.db.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &t.name, Key: sessionKey(org, hash).attributes()}); err != nil {
+		return fmt.Errorf("delete session: %w", err)
+	}
+	return nil
+}
+
+// ChangePassword sets the hash and raises the epoch, which ends every session, and writes the session that goes on.
+// An open reset is closed: its link was for the password of before.
+func (t *Table) ChangePassword(ctx context.Context, org onboarding.OrganizationID, m onboarding.MemberID, hash onboarding.PasswordHash,
+	s onboarding.Session, at time.Time) error {
+	member, err := t.updateStep(change{
+		key:       memberKey(org, m),
+		set:       "SET #password_hash = :hash, #session_epoch = :epoch, #member.#updated_at = :at, #version = #version + :one REMOVE #reset_nonce",
+		condition: "#member.#status = :active AND #session_epoch = :before",
+		vals: map[string]any{":hash": hash, ":epoch": s.Epoch, ":before": s.Epoch - 1, ":at": timeText(at), ":one": 1,
+			":active": onboarding.MemberActive},
+	}, onboarding.ErrConflict)
+	if err != nil {
+		return err
+	}
+	session, err := t.putNew(newSessionItem(org, s), onboarding.ErrConflict)
+	if err != nil {
+		return err
+	}
+	return t.transact(ctx, member, session)
+}
+
+// OweReset opens a reset and owes its message. Only the newest message is owed: every one of them carries the same link.
+func (t *Table) OweReset(ctx context.Context, org onboarding.OrganizationID, m onboarding.Member, seen, next onboarding.Reset, msg onboarding.Message) error {
+	k := memberKey(org, m.ID)
+	write := change{
+		key:       k,
+		set:       "SET #reset_nonce = :nonce, #reset_round = :round, #reset_expires_at = :expires",
+		condition: "#member.#status = :status AND #reset_round = :seen",
+		vals: map[string]any{":nonce": next.Nonce, ":round": next.Round, ":expires": timeText(next.ExpiresAt),
+			":status": m.Status, ":seen": seen.Round},
+	}
+	newOutboxItem(k, []onboarding.Message{msg}).into(&write)
+	_, err := t.update(ctx, write, onboarding.ErrConflict, types.ReturnValueNone)
+	return err
+}
+
+// RedeemReset uses up the reset: hash, epoch, status and the verified address change together, or not at all.
+func (t *Table) RedeemReset(ctx context.Context, o onboarding.Organization, m onboarding.Member, r onboarding.Reset, hash onboarding.PasswordHash,
+	s onboarding.Session) error {
+	at := timeText(s.CreatedAt)
+	write := change{
+		key: memberKey(o.ID, m.ID),
+		set: "SET #password_hash = :hash, #session_epoch = :epoch, #member.#status = :active, #member.#email_verified = :true, " +
+			"#member.#updated_at = :at, #member.#joined_at = if_not_exists(#member.#joined_at, :at), #by_status_pk = :partition, " +
+			"#version = #version + :one",
+		condition: "#member.#status = :status AND #reset_nonce = :nonce AND #reset_expires_at > :at AND #session_epoch = :before",
+		vals: map[string]any{":hash": hash, ":epoch": s.Epoch, ":before": s.Epoch - 1, ":at": at, ":true": true, ":one": 1,
+			":active": onboarding.MemberActive, ":status": m.Status, ":nonce": r.Nonce,
+			":partition": statusPartition(o.ID, members, string(onboarding.MemberActive))},
+	}
+	outboxItem{}.into(&write)
+	write.set += ", #reset_nonce"
+	member, err := t.updateStep(write, onboarding.ErrConflict)
+	if err != nil {
+		return err
+	}
+	session, err := t.putNew(newSessionItem(o.ID, s), onboarding.ErrConflict)
+	if err != nil {
+		return err
+	}
+	contact, err := t.updateStep(change{
+		key:       contactKey(o.ID, onboarding.NewContactID(o.Salt, onboarding.Address{Kind: onboarding.Email, Value: m.Email})),
+		set:       "SET #verified_at = :at",
+		condition: "#member_id = :member",
+		vals:      map[string]any{":at": at, ":member": memberText(m.ID)},
+	}, onboarding.ErrConflict)
+	if err != nil {
+		return err
+	}
+	return t.transact(ctx, member, session, contact)
+}
