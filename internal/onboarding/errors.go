@@ -70,6 +70,21 @@ func InvalidField(pointer, code, detail string) *Error {
 		Fields: []Field{{Pointer: pointer, Code: code, Detail: detail}}}
 }
 
+// flaw is what is wrong with a value: a code that programs compare, and words.
+type flaw struct{ code, text string }
+
+func (f flaw) Error() string { return f.text }
+
+// invalid makes the refusal of a field whose value has a flaw.
+func invalid(pointer string, err error) error {
+	code := "invalid"
+	var f flaw
+	if errors.As(err, &f) {
+		code = f.code
+	}
+	return InvalidField(pointer, code, sentence(err))
+}
+
 // joinFields makes one refusal of several fields' refusals, or nil of none.
 func joinFields(errs ...error) error {
 	var all *Error

@@ -1,7 +1,6 @@
 package onboarding
 
 import (
-	"errors"
 	"regexp"
 	"strings"
 	"sync"
@@ -25,19 +24,19 @@ var hostLike = sync.OnceValue(func() *regexp.Regexp {
 // who needs one checks for it.
 func ParseName(s string) (string, error) {
 	if !utf8.ValidString(s) {
-		return "", errors.New("this is not valid text")
+		return "", flaw{"invalid", "this is not valid text"}
 	}
 	for _, r := range s {
 		if unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co) && r != '\u200c' && r != '\u200d' {
-			return "", errors.New("this has a control or formatting character")
+			return "", flaw{"invalid", "this has a control or formatting character"}
 		}
 	}
 	s = norm.NFC.String(strings.Join(strings.Fields(s), " "))
 	if utf8.RuneCountInString(s) > maxName {
-		return "", errors.New("this has at most 100 characters")
+		return "", flaw{"too_long", "this has at most 100 characters"}
 	}
 	if hostLike().MatchString(s) || strings.ContainsAny(s, "<>@") {
-		return "", errors.New("this reads like a web or mail address; put a space after a dot")
+		return "", flaw{"invalid", "this reads like a web or mail address; put a space after a dot"}
 	}
 	return s, nil
 }

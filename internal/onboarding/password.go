@@ -3,7 +3,6 @@ package onboarding
 import (
 	"crypto/subtle"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -44,17 +43,17 @@ var commonWords = []string{"password", "passwort", "kennwort", "letmein", "welco
 // name and handle, the person's names, their address.
 func NewPassword(s string, avoid ...string) (Password, error) {
 	if len(s) > maxPasswordBytes {
-		return Password{}, errors.New("a password has at most 1,024 bytes")
+		return Password{}, flaw{"too_long", "a password has at most 1,024 bytes"}
 	}
 	if !utf8.ValidString(s) {
-		return Password{}, errors.New("this is not valid text")
+		return Password{}, flaw{"invalid", "this is not valid text"}
 	}
 	s = norm.NFC.String(s)
 	if utf8.RuneCountInString(s) < minPassword {
-		return Password{}, errors.New("a password has 15 characters or more")
+		return Password{}, flaw{"too_short", "a password has 15 characters or more"}
 	}
 	if guessable(strings.ToLower(s), avoid) {
-		return Password{}, errors.New("this password is easy to guess: it is made of common words, of your own names or of one pattern repeated")
+		return Password{}, flaw{"too_common", "this password is easy to guess: it is made of common words, of your own names or of one pattern repeated"}
 	}
 	return Password{s}, nil
 }

@@ -61,6 +61,7 @@ type Rights struct {
 	InviteAdmins bool
 	CopyLinks    bool // get an invitation's link into one's own hands
 	SeeInvited   bool // the whole organization's invitations
+	SeeMembers   bool // everybody in the organization
 }
 
 // RightsOf derives them from the same rules.
@@ -71,5 +72,6 @@ func RightsOf(s Settings, a Actor) Rights {
 		InviteAdmins: Decide(s, a, Offer{Employee, RoleAdmin}).Allowed,
 		CopyLinks:    invite && a.admin(),
 		SeeInvited:   a.admin(),
+		SeeMembers:   a.Active && a.Type != Guest,
 	}
 }

@@ -227,7 +227,7 @@ func requiredName(pointer, s string) (string, error) {
 		return "", InvalidField(pointer, "required", "This is required.")
 	}
 	if err != nil {
-		return "", InvalidField(pointer, "invalid", sentence(err))
+		return "", invalid(pointer, err)
 	}
 	return name, nil
 }
@@ -235,7 +235,7 @@ func requiredName(pointer, s string) (string, error) {
 func newPassword(pointer, s string, org Organization, avoid ...string) (Password, error) {
 	p, err := NewPassword(s, append(avoid, string(org.ID), org.Name)...)
 	if err != nil {
-		return p, InvalidField(pointer, "invalid", sentence(err))
+		return p, invalid(pointer, err)
 	}
 	return p, nil
 }

@@ -113,7 +113,7 @@ func (u SigningIn) SignOut(ctx context.Context, caller Caller) error {
 }
 
 // ChangePassword ends every session of the caller, this one too, and begins a new one.
-func (u SigningIn) ChangePassword(ctx context.Context, caller Caller, current, next, source string) (Caller, SessionToken, error) {
+func (u SigningIn) ChangePassword(ctx context.Context, caller Caller, current, next string) (Caller, SessionToken, error) {
 	o := caller.Organization
 	until := u.World.Now().Truncate(guessWindow).Add(guessWindow)
 	err := u.Store.CountAttempt(ctx, o.ID, "change#"+caller.Member.ID.Key(), until, guessesPerLogin)

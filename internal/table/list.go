@@ -3,6 +3,7 @@ package table
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -18,13 +19,10 @@ const (
 	members     = "member"
 )
 
-// Position is where a page of a list ended: the index's sort key and the item's.
-type Position struct{ Sort, Item string }
-
-// ListInvitations answers one page of an organization's invitations of one status, the newest first, and where it ended
-// if there are more. The index is a moment behind.
+// ListInvitations answers one page of an organization's invitations of one status, the newest first, and where the next
+// one begins, or nothing if there is none. The index is a moment behind.
 func (t *Table) ListInvitations(ctx context.Context, org onboarding.OrganizationID, status onboarding.InvitationStatus, now time.Time,
-	after *Position, limit int) ([]onboarding.Contact, *Position, error) {
+	after string, limit int) ([]onboarding.Contact, string, error) {
 	stored, condition := status, ""
 	switch status {
 	case onboarding.InvitationPending:
@@ -37,7 +35,7 @@ func (t *Table) ListInvitations(ctx context.Context, org onboarding.Organization
 
 // ListMembers answers one page of an organization's members of one status, the newest first.
 func (t *Table) ListMembers(ctx context.Context, org onboarding.OrganizationID, status onboarding.MemberStatus,
-	after *Position, limit int) ([]onboarding.Member, *Position, error) {
+	after string, limit int) ([]onboarding.Member, string, error) {
 	read := func(item attributes) (onboarding.Member, error) {
 		m, _, err := readMember(item)
 		return m, err
@@ -47,8 +45,8 @@ func (t *Table) ListMembers(ctx context.Context, org onboarding.OrganizationID, 
 
 // list reads one more than it answers, so that it never promises a page that is empty. The key of where a page ended is
 // made anew from the organization and the partition of this request, so a cursor reaches no other list.
-func list[T any](ctx context.Context, t *Table, org onboarding.OrganizationID, place, condition string, now time.Time, after *Position, limit int,
-	read func(attributes) (T, error)) ([]T, *Position, error) {
+func list[T any](ctx context.Context, t *Table, org onboarding.OrganizationID, place, condition string, now time.Time, after string, limit int,
+	read func(attributes) (T, error)) ([]T, string, error) {
 	input := &dynamodb.QueryInput{
 		TableName: &t.name, IndexName: aws.String(byStatus), Limit: aws.Int32(int32(limit + 1)), ScanIndexForward: aws.Bool(false),
 		KeyConditionExpression:    aws.String("#by_status_pk = :partition" + condition),
@@ -59,31 +57,32 @@ func list[T any](ctx context.Context, t *Table, org onboarding.OrganizationID, p
 		input.ExpressionAttributeNames["#by_status_sk"] = byStatusSK
 		input.ExpressionAttributeValues[":now"] = text(timeText(now))
 	}
-	if after != nil {
-		input.ExclusiveStartKey = attributes{byStatusPK: text(place), byStatusSK: text(after.Sort), pk: text(partition(org)), sk: text(after.Item)}
+	if after != "" {
+		sort, item, _ := strings.Cut(after, "|")
+		input.ExclusiveStartKey = attributes{byStatusPK: text(place), byStatusSK: text(sort), pk: text(partition(org)), sk: text(item)}
 	}
 	var items []attributes
 	for len(items) <= limit { // a page of the index ends at 1 MB, maybe before the limit
 		got, err := t.db.Query(ctx, input)
 		if err != nil {
-			return nil, nil, fmt.Errorf("query %s: %w", byStatus, err)
+			return nil, "", fmt.Errorf("query %s: %w", byStatus, err)
 		}
 		items = append(items, got.Items...)
 		if input.ExclusiveStartKey = got.LastEvaluatedKey; len(got.LastEvaluatedKey) == 0 {
 			break
 		}
 	}
-	var next *Position
+	next := ""
 	if len(items) > limit {
 		items = items[:limit]
 		last := items[limit-1]
-		next = &Position{Sort: last[byStatusSK].(*types.AttributeValueMemberS).Value, Item: keyOf(last).SK}
+		next = last[byStatusSK].(*types.AttributeValueMemberS).Value + "|" + keyOf(last).SK
 	}
 	page := make([]T, 0, len(items))
 	for _, item := range items {
 		one, err := read(item)
 		if err != nil {
-			return nil, nil, err
+			return nil, "", err
 		}
 		page = append(page, one)
 	}

@@ -1,0 +1,86 @@
+// Command deliver sends what the outbox owes, as the table's stream brings it.
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"log"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/sesv2"
+
+	"latchkey/internal/config"
+	"latchkey/internal/config/masterkey"
+	"latchkey/internal/notify"
+	"latchkey/internal/onboarding"
+	"latchkey/internal/table"
+	"latchkey/internal/telemetry"
+)
+
+func main() {
+	c, err := config.Load(config.BaseURL, config.MasterKey, config.Sender)
+	if err != nil {
+		log.Fatal(err)
+	}
+	keys, err := masterkey.Load(context.Background(), c)
+	if err != nil {
+		log.Fatal(err)
+	}
+	d := delivery{telemetry.NewLogger(os.Stdout, "deliver"), telemetry.NewMetrics(os.Stdout, "deliver", c.Stage)}
+	useCase := onboarding.Delivering{
+		World:   onboarding.World{Now: time.Now, Rand: rand.Reader},
+		Store:   table.New(dynamodb.NewFromConfig(c.AWS(config.DynamoDB), c.DynamoDBOptions), c.Table),
+		Keys:    keys,
+		Sender:  mailer(c),
+		BaseURL: c.BaseURL,
+		Report:  d.report,
+	}
+	lambda.Start(func(ctx context.Context, event json.RawMessage) (events.DynamoDBEventResponse, error) {
+		defer d.metrics.Flush()
+		owed, err := table.ParseStream(event)
+		if err != nil {
+			return events.DynamoDBEventResponse{}, err
+		}
+		return failures(useCase.Deliver(ctx, owed)), nil
+	})
+}
+
+func mailer(c config.Config) notify.Mailer {
+	client := sesv2.NewFromConfig(c.AWS(config.SES), notify.RetryOnlyThrottles)
+	return notify.Mailer{Email: &notify.Email{Client: client, From: c.Sender, ConfigurationSet: c.ConfigurationSet}}
+}
+
+// failures tells Lambda which records to bring again: those whose outcome could not be written down.
+func failures(failed []onboarding.Owed) (r events.DynamoDBEventResponse) {
+	for _, o := range failed {
+		r.BatchItemFailures = append(r.BatchItemFailures, events.DynamoDBBatchItemFailure{ItemIdentifier: o.Record})
+	}
+	return r
+}
+
+// delivery tells the log and the metrics what became of each message.
+type delivery struct {
+	log     *slog.Logger
+	metrics *telemetry.Metrics
+}
+
+func (d delivery) report(o onboarding.Owed, out onboarding.Outcome, err error) {
+	switch out.Status {
+	case onboarding.DeliverySent:
+		d.metrics.Count(telemetry.Sent, 1)
+	case onboarding.DeliveryFailed:
+		d.metrics.Count(telemetry.Failed, 1)
+	}
+	attrs := []any{"message_id", o.Message, "status", string(out.Status)}
+	if err != nil {
+		d.log.Warn("message", append(attrs, "error", err)...)
+		return
+	}
+	d.log.Info("message", attrs...)
+}

@@ -1,0 +1,117 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"latchkey/internal/onboarding"
+	"latchkey/internal/telemetry"
+)
+
+// RedeemStore is what the routes of redeem-link ask of the table.
+type RedeemStore interface {
+	onboarding.CallerStore
+	onboarding.RedeemStore
+	EndSession(ctx context.Context, org onboarding.OrganizationID, hash string) error
+}
+
+// RedeemLink serves redeem-link: what the holder of an invitation's link can do, as JSON and as pages. pause waits before a
+// busy transaction is tried again.
+func RedeemLink(e Edge, world onboarding.World, store RedeemStore, keys onboarding.Keys, pause func(context.Context, int) error) http.Handler {
+	s := &redeeming{e, gate{store, world}, onboarding.Redeeming{World: world, Store: store, Keys: keys, Pause: pause}}
+	e.Page = errorPage
+	m := NewMux(e)
+	m.handle("GET /v1/public/{org}/invitations/{token}", s.preview)
+	m.handle("POST /v1/public/{org}/invitations/{token}/accept", s.accept)
+	m.handle("POST /v1/public/{org}/invitations/{token}/decline", s.decline)
+	m.handle("POST /v1/public/{org}/invitations/{token}/request-new-link", s.requestNewLink)
+	m.page("GET /join/{org}/{token}", s.joinPage, errorPage)
+	m.page("POST /join/{org}/{token}/accept", s.acceptPage, errorPage)
+	m.page("POST /join/{org}/{token}/decline", s.declinePage, errorPage)
+	m.page("POST /join/{org}/{token}/request-new-link", s.requestNewLinkPage, errorPage)
+	m.page("GET /assets/{file}", asset, errorPage)
+	return m
+}
+
+type redeeming struct {
+	Edge
+	gate
+	useCase onboarding.Redeeming
+}
+
+type publicInvitationJSON struct {
+	Organization organizationJSON `json:"organization"`
+	InviterName  string           `json:"inviter_name"`
+	Recipient    recipientJSON    `json:"recipient"`
+	MemberType   string           `json:"member_type"`
+	Role         string           `json:"role"`
+	ExpiresAt    string           `json:"expires_at"`
+	Locale       string           `json:"locale"`
+}
+
+func (s *redeeming) preview(w http.ResponseWriter, r *http.Request) error {
+	offer, err := s.useCase.Open(r.Context(), organization(r), r.PathValue("token"))
+	if err != nil {
+		return err
+	}
+	i := offer.Contact.Invitation
+	return writeJSON(w, http.StatusOK, publicInvitationJSON{
+		Organization: toOrganization(offer.Organization), InviterName: i.InviterName, Recipient: toRecipient(offer.Contact),
+		MemberType: string(i.MemberType), Role: string(i.Role), ExpiresAt: onboarding.FormatTime(i.ExpiresAt), Locale: string(i.Locale),
+	})
+}
+
+type acceptRequest struct {
+	FirstName string `json:"first_name"`
+	LastName  string `json:"last_name"`
+	Password  string `json:"password"`
+}
+
+func (s *redeeming) accept(w http.ResponseWriter, r *http.Request) error {
+	var body acceptRequest
+	if err := readJSON(r, &body); err != nil {
+		return err
+	}
+	caller, token, err := s.join(r, onboarding.Profile(body))
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusCreated, toSession(caller, token))
+}
+
+// join accepts the invitation of the path for either twin.
+func (s *redeeming) join(r *http.Request, p onboarding.Profile) (onboarding.Caller, onboarding.SessionToken, error) {
+	caller, token, err := s.useCase.Accept(r.Context(), organization(r), r.PathValue("token"), p)
+	if err == nil {
+		s.Metrics.Count(telemetry.Accepted, 1)
+	}
+	return caller, token, err
+}
+
+func (s *redeeming) decline(w http.ResponseWriter, r *http.Request) error {
+	if err := readOptionalJSON(r, &emptyJSON{}); err != nil {
+		return err
+	}
+	if _, err := s.useCase.Decline(r.Context(), organization(r), r.PathValue("token")); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func (s *redeeming) requestNewLink(w http.ResponseWriter, r *http.Request) error {
+	if err := readOptionalJSON(r, &emptyJSON{}); err != nil {
+		return err
+	}
+	if _, err := s.useCase.RequestNewLink(r.Context(), organization(r), r.PathValue("token")); err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusAccepted, emptyJSON{})
+}
+
+func asRefusal(err error) (*onboarding.Error, bool) {
+	var refusal *onboarding.Error
+	ok := errors.As(err, &refusal)
+	return refusal, ok
+}

@@ -1,0 +1,239 @@
+// Package notify writes the messages that Latchkey owes people, and hands them to the provider.
+//
+// The words stand in internal/locale, the shape in templates/. Nobody can edit either at run time.
+// Names are data: they are escaped where they are shown, and never become a line, a header or a tag.
+package notify
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	htmltemplate "html/template"
+	"net/url"
+	"strings"
+	"sync"
+	texttemplate "text/template"
+	"time"
+	"unicode"
+
+	"latchkey/internal/locale"
+)
+
+// The kinds of message.
+const (
+	KindInvitation    = "invitation"     // to the invitee
+	KindPasswordSet   = "password_set"   // to the first administrator of a new organization
+	KindPasswordReset = "password_reset" // to a member
+	KindLinkRequest   = "link_request"   // to the inviter, when an expired invitation was opened
+)
+
+// Facts is what a message tells.
+type Facts struct {
+	Kind         string
+	Locale       locale.Tag
+	Organization string    // name
+	Inviter      string    // name, may be empty
+	Recipient    string    // first name, may be empty
+	Link         string    // absolute; may be empty for KindLinkRequest alone
+	Until        time.Time // the link's last moment; not told for KindLinkRequest
+	Applicant    string    // name or address of who asks; for KindLinkRequest alone
+}
+
+// A Mail is one message as it is read.
+type Mail struct {
+	Subject string // one line, at most 150 characters
+	Text    string
+	HTML    string
+}
+
+// Render writes the mail that f asks for. An error means that f lacks something the mail must tell; it holds no
+// name, no address and no link.
+func Render(f Facts) (Mail, error) {
+	f.Organization, f.Inviter = oneLine(f.Organization), oneLine(f.Inviter)
+	f.Recipient, f.Applicant = oneLine(f.Recipient), oneLine(f.Applicant)
+	if _, ok := locale.Parse(string(f.Locale)); !ok {
+		f.Locale = locale.English
+	}
+	if err := f.check(); err != nil {
+		return Mail{}, fmt.Errorf("notify: render %q: %w", f.Kind, err)
+	}
+	m := f.message()
+	var text, html strings.Builder
+	t := templates()
+	if err := errors.Join(t.text.Execute(&text, m), t.html.Execute(&html, m)); err != nil {
+		return Mail{}, fmt.Errorf("notify: render %q: %w", f.Kind, err)
+	}
+	return Mail{Subject: m.Subject, Text: text.String(), HTML: html.String()}, nil
+}
+
+func (f Facts) check() error {
+	switch f.Kind {
+	case KindInvitation, KindPasswordSet, KindPasswordReset:
+		if f.Link == "" {
+			return errors.New("no link")
+		}
+		if f.Until.IsZero() {
+			return errors.New("no end of validity")
+		}
+	case KindLinkRequest:
+		if f.Applicant == "" {
+			return errors.New("no applicant")
+		}
+	default:
+		return errors.New("unknown kind")
+	}
+	if f.Organization == "" {
+		return errors.New("no organization")
+	}
+	if f.Link != "" && !isLink(f.Link) {
+		return errors.New("the link is no absolute http or https URL")
+	}
+	return nil
+}
+
+// isLink reports whether s is an absolute URL that prints back to the very same text: what the text part
+// shows is then what the button opens.
+func isLink(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.String() == s
+}
+
+// A message is the finished words of a mail, in the order in which they are read. Both templates print it.
+type message struct {
+	Lang         locale.Tag
+	Subject      string
+	Preheader    string // what a mailbox shows beside the subject
+	Organization string
+	Heading      string
+	Greeting     string
+	Body         []string
+	Button       string
+	Link         string // without one there is no button
+	BareLink     string // introduces the link in the HTML part
+	About        string
+	Next         string
+	Steps        []string
+	Ignore       string
+	Footer       string
+}
+
+// message chooses the words. Every key stands here as a literal, so that a test can tell unused from missing.
+func (f Facts) message() message {
+	say, subject := f.words(), f.shortened().words()
+	m := message{
+		Lang:         f.Locale,
+		Organization: f.Organization,
+		Greeting:     say("mail.greeting"),
+		Link:         f.Link,
+		BareLink:     say("mail.bare_link"),
+		Footer:       say("mail.footer"),
+	}
+	if f.Recipient == "" {
+		m.Greeting = say("mail.greeting.unnamed")
+	}
+	switch f.Kind {
+	case KindInvitation:
+		m.Subject = subject("mail.invitation.subject")
+		m.Preheader = say("mail.invitation.preheader")
+		m.Heading = say("mail.invitation.heading")
+		m.Body = []string{say("mail.invitation.body")}
+		if f.Inviter == "" {
+			m.Subject = subject("mail.invitation.subject.unnamed")
+			m.Body = []string{say("mail.invitation.body.unnamed")}
+		}
+		m.Button = say("mail.invitation.button")
+		m.About = say("mail.about_link")
+		m.Next = say("mail.invitation.next")
+		m.Steps = []string{
+			say("mail.invitation.next.open"),
+			say("mail.invitation.next.password"),
+			say("mail.invitation.next.done"),
+		}
+		m.Ignore = say("mail.invitation.ignore")
+	case KindPasswordSet:
+		m.Subject = subject("mail.password_set.subject")
+		m.Preheader = say("mail.password_set.preheader")
+		m.Heading = say("mail.password_set.heading")
+		m.Body = []string{say("mail.password_set.body"), say("mail.password_set.how")}
+		m.Button = say("mail.password_set.button")
+		m.About = say("mail.about_link")
+		m.Ignore = say("mail.password_set.ignore")
+	case KindPasswordReset:
+		m.Subject = subject("mail.password_reset.subject")
+		m.Preheader = say("mail.password_reset.preheader")
+		m.Heading = say("mail.password_reset.heading")
+		m.Body = []string{say("mail.password_reset.body")}
+		m.Button = say("mail.password_reset.button")
+		m.About = say("mail.about_link")
+		m.Ignore = say("mail.password_reset.ignore")
+	case KindLinkRequest:
+		m.Subject = subject("mail.link_request.subject")
+		m.Preheader = say("mail.link_request.preheader")
+		m.Heading = say("mail.link_request.heading")
+		m.Body = []string{say("mail.link_request.body"), say("mail.link_request.how")}
+		m.Button = say("mail.link_request.button")
+		m.Ignore = say("mail.link_request.ignore")
+	}
+	return m
+}
+
+// words returns the catalogue with the facts filled in.
+func (f Facts) words() func(key string) string {
+	facts := []string{
+		"organization", f.Organization,
+		"inviter", f.Inviter,
+		"recipient", f.Recipient,
+		"applicant", f.Applicant,
+		"until", f.Locale.Date(f.Until),
+	}
+	return func(key string) string { return f.Locale.Text(key, facts...) }
+}
+
+// shortened returns f with names that two of fit into a subject.
+func (f Facts) shortened() Facts {
+	f.Organization, f.Inviter, f.Applicant = shorten(f.Organization), shorten(f.Inviter), shorten(f.Applicant)
+	return f
+}
+
+func shorten(name string) string {
+	const most = 60
+	runes := []rune(name)
+	if len(runes) <= most {
+		return name
+	}
+	return strings.TrimSpace(string(runes[:most-1])) + "…"
+}
+
+// oneLine returns a name with nothing in it that breaks a line or turns the text around. Names arrive validated;
+// this is the second lock.
+func oneLine(name string) string {
+	name = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsControl(r), unicode.Is(unicode.Zl, r), unicode.Is(unicode.Zp, r):
+			return ' '
+		case unicode.Is(unicode.Bidi_Control, r):
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(name, ""))
+	return strings.Join(strings.Fields(name), " ")
+}
+
+//go:embed templates
+var files embed.FS
+
+type parsed struct {
+	text *texttemplate.Template
+	html *htmltemplate.Template
+}
+
+// templates parses once, when the first mail is written: start-up pays nothing.
+var templates = sync.OnceValue(func() parsed {
+	text := texttemplate.New("mail.txt").Funcs(texttemplate.FuncMap{
+		"ordinal": func(index int) int { return index + 1 },
+	})
+	return parsed{
+		text: texttemplate.Must(text.ParseFS(files, "templates/mail.txt")),
+		html: htmltemplate.Must(htmltemplate.ParseFS(files, "templates/mail.html")),
+	}
+})

@@ -1,0 +1,165 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+)
+
+// A Class says what to do about a failed send.
+type Class string
+
+// The classes of a failed send.
+const (
+	Throttled Class = "throttled" // not sent: too much at once; send again later
+	Temporary Class = "temporary" // send again later; see SendError.Ambiguous
+	Paused    Class = "paused"    // not sent, and nothing else would be: an operator has to act; costs no attempt
+	Refused   Class = "refused"   // not sent: this message never will be
+)
+
+// A SendError tells why a message was not sent, or why nobody knows.
+type SendError struct {
+	Class Class
+	// Ambiguous reports whether the provider may have taken the message all the same. Only Temporary can be.
+	Ambiguous bool
+	// Code is the provider's own word, such as "MessageRejected", and empty where it gave none.
+	Code string
+	// Reason is a sentence for an administrator. It holds no address.
+	Reason string
+	// Err is what the SDK returned. It may quote addresses: neither log nor show it.
+	Err error
+}
+
+// Error is safe to log: it holds no address.
+func (e *SendError) Error() string {
+	ambiguous, code := "", ""
+	if e.Ambiguous {
+		ambiguous = ", ambiguous"
+	}
+	if e.Code != "" {
+		code = " (" + e.Code + ")"
+	}
+	return fmt.Sprintf("notify: send: %s%s%s: %s", e.Class, ambiguous, code, e.Reason)
+}
+
+// Unwrap returns Err.
+func (e *SendError) Unwrap() error { return e.Err }
+
+// classify turns whatever the SDK returned into a *SendError.
+func (e *Email) classify(ctx context.Context, err error, w *watch) *SendError {
+	failed := &SendError{Err: err}
+	var answer smithy.APIError
+	switch {
+	case errors.As(err, &answer):
+		failed.Class, failed.Reason = e.judge(answer, statusOf(err))
+		if isTag(answer.ErrorCode()) {
+			failed.Code = answer.ErrorCode()
+		}
+	case w.neverLeft() && ctx.Err() == nil:
+		failed.Class = Paused
+		failed.Reason = "The request to the mail provider cannot be made. Its credentials or its region are missing."
+	case ctx.Err() != nil:
+		failed.Class, failed.Reason = Temporary, "The mail provider did not answer in time."
+	default:
+		failed.Class, failed.Reason = Temporary, "The connection to the mail provider failed."
+	}
+	failed.Ambiguous = failed.Class == Temporary && w.mayBeTaken()
+	return failed
+}
+
+// judge reads SES's answer. The codes are those of SendEmail and of the common errors in the SES API v2 reference.
+func (e *Email) judge(answer smithy.APIError, status int) (Class, string) {
+	code := answer.ErrorCode()
+	if _, throttle := retry.DefaultThrottleErrorCodes[code]; throttle || status == http.StatusTooManyRequests {
+		return Throttled, "The mail provider takes no more messages at the moment."
+	}
+	switch code {
+	case "AccountSuspendedException":
+		return Paused, "The account at the mail provider is suspended."
+	case "SendingPausedException":
+		return Paused, "Sending is paused at the mail provider."
+	case "MailFromDomainNotVerifiedException":
+		return Paused, "The MAIL FROM domain of the sender is not verified at the mail provider."
+	case "NotFoundException":
+		return Paused, "The mail provider does not know the sender or the configuration set."
+	case "AccessDenied", "AccessDeniedException", "NotAuthorized", "OptInRequired",
+		"UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId",
+		"InvalidSignatureException", "SignatureDoesNotMatch", "IncompleteSignature", "IncompleteSignatureException",
+		"MissingAuthenticationToken", "MissingAuthenticationTokenException",
+		"ExpiredToken", "ExpiredTokenException", "RequestExpired", "RequestTimeTooSkewed":
+		return Paused, "The mail provider refuses our credentials."
+	case "MessageRejected":
+		unverified := unverifiedIdentities(answer.ErrorMessage())
+		switch {
+		case len(unverified) == 0:
+			return Refused, "The mail provider refuses the message."
+		case e.isSenderAmong(unverified):
+			return Paused, "The sender is not verified at the mail provider."
+		default:
+			return Refused, "The recipient is not verified, and the account at the mail provider is in the sandbox."
+		}
+	case "BadRequestException", "ValidationException", "ValidationError",
+		"InvalidParameter", "InvalidParameterValue", "InvalidParameterCombination", "MissingParameter":
+		return Refused, "The mail provider finds the message or the address invalid."
+	case "ConcurrentModificationException", "ConflictException", "RequestTimeout", "RequestTimeoutException":
+		return Temporary, "The mail provider could not take the message just now."
+	}
+	switch {
+	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+		return Paused, "The mail provider refuses our credentials."
+	case status == http.StatusNotFound:
+		return Paused, "The address of the mail provider is wrong."
+	case status == http.StatusRequestTimeout:
+		return Temporary, "The mail provider could not take the message just now."
+	case status/100 == 4:
+		return Refused, "The mail provider refuses the message."
+	}
+	return Temporary, "The mail provider has a fault."
+}
+
+// statusOf returns the HTTP status of the provider's answer, or 0.
+func statusOf(err error) int {
+	var response *smithyhttp.ResponseError
+	if !errors.As(err, &response) {
+		return 0
+	}
+	return response.HTTPStatusCode()
+}
+
+// unverifiedIdentities reads the list out of "Email address is not verified. The following identities failed the
+// check in region EU-WEST-1: Acme <no-reply@acme.example>, ann@example.com". SES has no code that tells an
+// unverified sender, which stops everything, from an unverified recipient in the sandbox.
+func unverifiedIdentities(message string) []string {
+	_, list, found := strings.Cut(message, "identities failed the check in region ")
+	if !found {
+		return nil
+	}
+	_, list, _ = strings.Cut(list, ": ")
+	list = strings.TrimSuffix(list, "...") // SES does not list them all
+	identities := strings.Split(list, ", ")
+	for i, identity := range identities {
+		if start := strings.LastIndexByte(identity, '<'); start >= 0 {
+			identity = strings.TrimSuffix(identity[start+1:], ">")
+		}
+		identities[i] = strings.TrimSpace(identity)
+	}
+	return identities
+}
+
+// isSenderAmong compares whole identities: a recipient must not be able to look like the sender by holding its
+// address.
+func (e *Email) isSenderAmong(identities []string) bool {
+	_, domain, _ := strings.Cut(e.From, "@")
+	for _, identity := range identities {
+		if strings.EqualFold(identity, e.From) || strings.EqualFold(identity, domain) {
+			return true
+		}
+	}
+	return false
+}
