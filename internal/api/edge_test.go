@@ -278,6 +278,9 @@ func TestTheMuxsOwnAnswersAreProblems(t *testing.T) {
 			t.Errorf("%s leads to %s", path, res.Header.Get("Location"))
 		}
 	}
+	if n := strings.Count(d.log.String(), `"route":"none"`); n != 9 {
+		t.Errorf("%d lines of no route, want 9: %s", n, d.log)
+	}
 	if res, _ := d.ask(t, "HEAD", "/v1/acme/x", ""); res.StatusCode != 200 {
 		t.Errorf("HEAD: %d", res.StatusCode)
 	}

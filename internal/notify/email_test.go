@@ -355,7 +355,7 @@ func TestSenderIsWrittenSafely(t *testing.T) {
 
 func FuzzSenderParsesBack(f *testing.F) {
 	for _, name := range []string{
-		"Acme", "Bäckerei Müller & Söhne", "a\r\nBcc: b@c.d", `"\`, "=?utf-8?q?x?=", "=?=?", "\xff\xfe", "日本語", `Ǧ\`,
+		"Acme", "Bäckerei Müller & Söhne", "a\r\nBcc: b@c.d", `"\`, "=?utf-8?q?x?=", "\xff\xfe", "日本語", `Ǧ\`,
 		strings.Repeat("🏢", 200), strings.Repeat("a ", 400), "\u202e\u2066\u200f", "a\u00a0\u3000b", "\ufffd",
 	} {
 		f.Add(name)
@@ -396,7 +396,7 @@ func TestLocalSESTakesTheMails(t *testing.T) {
 	for _, kind := range kinds {
 		for _, tag := range locale.Tags() {
 			m := render(t, friendly(kind, tag))
-			id, err := e.Send(t.Context(), to, "Bäckerei Müller & Söhne", m, map[string]string{"kind": kind})
+			id, err := e.Send(t.Context(), to, "Bäckerei Müller & Söhne", m, map[string]string{"kind": string(kind)})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -17,26 +17,19 @@ import (
 	"unicode"
 
 	"latchkey/internal/locale"
-)
-
-// The kinds of message.
-const (
-	KindInvitation    = "invitation"     // to the invitee
-	KindPasswordSet   = "password_set"   // to the first administrator of a new organization
-	KindPasswordReset = "password_reset" // to a member
-	KindLinkRequest   = "link_request"   // to the inviter, when an expired invitation was opened
+	"latchkey/internal/onboarding"
 )
 
 // Facts is what a message tells.
 type Facts struct {
-	Kind         string
+	Kind         onboarding.MessageKind
 	Locale       locale.Tag
 	Organization string    // name
 	Inviter      string    // name, may be empty
 	Recipient    string    // first name, may be empty
-	Link         string    // absolute; may be empty for KindLinkRequest alone
-	Until        time.Time // the link's last moment; not told for KindLinkRequest
-	Applicant    string    // name or address of who asks; for KindLinkRequest alone
+	Link         string    // absolute; may be empty for onboarding.MessageLinkRequest alone
+	Until        time.Time // the link's last moment; not told for onboarding.MessageLinkRequest
+	Applicant    string    // name or address of who asks; for onboarding.MessageLinkRequest alone
 }
 
 // A Mail is one message as it is read.
@@ -68,14 +61,14 @@ func Render(f Facts) (Mail, error) {
 
 func (f Facts) check() error {
 	switch f.Kind {
-	case KindInvitation, KindPasswordSet, KindPasswordReset:
+	case onboarding.MessageInvitation, onboarding.MessagePasswordSet, onboarding.MessagePasswordReset:
 		if f.Link == "" {
 			return errors.New("no link")
 		}
 		if f.Until.IsZero() {
 			return errors.New("no end of validity")
 		}
-	case KindLinkRequest:
+	case onboarding.MessageLinkRequest:
 		if f.Applicant == "" {
 			return errors.New("no applicant")
 		}
@@ -132,7 +125,7 @@ func (f Facts) message() message {
 		m.Greeting = say("mail.greeting.unnamed")
 	}
 	switch f.Kind {
-	case KindInvitation:
+	case onboarding.MessageInvitation:
 		m.Subject = subject("mail.invitation.subject")
 		m.Preheader = say("mail.invitation.preheader")
 		m.Heading = say("mail.invitation.heading")
@@ -150,7 +143,7 @@ func (f Facts) message() message {
 			say("mail.invitation.next.done"),
 		}
 		m.Ignore = say("mail.invitation.ignore")
-	case KindPasswordSet:
+	case onboarding.MessagePasswordSet:
 		m.Subject = subject("mail.password_set.subject")
 		m.Preheader = say("mail.password_set.preheader")
 		m.Heading = say("mail.password_set.heading")
@@ -158,7 +151,7 @@ func (f Facts) message() message {
 		m.Button = say("mail.password_set.button")
 		m.About = say("mail.about_link")
 		m.Ignore = say("mail.password_set.ignore")
-	case KindPasswordReset:
+	case onboarding.MessagePasswordReset:
 		m.Subject = subject("mail.password_reset.subject")
 		m.Preheader = say("mail.password_reset.preheader")
 		m.Heading = say("mail.password_reset.heading")
@@ -166,7 +159,7 @@ func (f Facts) message() message {
 		m.Button = say("mail.password_reset.button")
 		m.About = say("mail.about_link")
 		m.Ignore = say("mail.password_reset.ignore")
-	case KindLinkRequest:
+	case onboarding.MessageLinkRequest:
 		m.Subject = subject("mail.link_request.subject")
 		m.Preheader = say("mail.link_request.preheader")
 		m.Heading = say("mail.link_request.heading")

@@ -17,16 +17,19 @@ import (
 	"golang.org/x/net/html"
 
 	"latchkey/internal/locale"
+	"latchkey/internal/onboarding"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-var kinds = []string{KindInvitation, KindPasswordSet, KindPasswordReset, KindLinkRequest}
+var kinds = []onboarding.MessageKind{
+	onboarding.MessageInvitation, onboarding.MessagePasswordSet, onboarding.MessagePasswordReset, onboarding.MessageLinkRequest,
+}
 
 const link = "https://join.example.com/join/acme/v1.01J9ZC7M4T8Q2K5X6Y3W.QmFzZTY0dXJsLXRva2VuLWxvb2tz?from=a&to=b"
 
 // friendly is what a message tells on an ordinary day.
-func friendly(kind string, tag locale.Tag) Facts {
+func friendly(kind onboarding.MessageKind, tag locale.Tag) Facts {
 	f := Facts{
 		Kind:         kind,
 		Locale:       tag,
@@ -36,29 +39,29 @@ func friendly(kind string, tag locale.Tag) Facts {
 		Link:         link,
 		Until:        time.Date(2026, time.November, 30, 15, 0, 0, 0, time.FixedZone("CET", 3600)),
 	}
-	if kind == KindLinkRequest {
+	if kind == onboarding.MessageLinkRequest {
 		f.Applicant = "ann@example.com"
 	}
 	return f
 }
 
 // bare is the least that a message can tell.
-func bare(kind string, tag locale.Tag) Facts {
+func bare(kind onboarding.MessageKind, tag locale.Tag) Facts {
 	f := friendly(kind, tag)
 	f.Inviter, f.Recipient = "", ""
-	if kind == KindLinkRequest {
+	if kind == onboarding.MessageLinkRequest {
 		f.Link, f.Until = "", time.Time{}
 	}
 	return f
 }
 
 // hostile has names that no validation should have let through.
-func hostile(kind string, tag locale.Tag) Facts {
+func hostile(kind onboarding.MessageKind, tag locale.Tag) Facts {
 	f := friendly(kind, tag)
 	f.Organization = "</title></style><script>alert(1)</script>{{.Link}} {inviter}" + strings.Repeat(" & Sons", 5)
 	f.Inviter = "Eve\r\nBcc: all@example.com\r\n\r\n<img src=x onerror=alert(1)>"
 	f.Recipient = "\u202eAnn\u2066\"'><a href=\"https://evil.example\">\x00\u2028{link}"
-	if kind == KindLinkRequest {
+	if kind == onboarding.MessageLinkRequest {
 		f.Applicant = "eve\n<b>@example.com\xff" + strings.Repeat("x", 300)
 	}
 	return f
@@ -66,7 +69,7 @@ func hostile(kind string, tag locale.Tag) Facts {
 
 var moods = []struct {
 	name  string
-	facts func(kind string, tag locale.Tag) Facts
+	facts func(kind onboarding.MessageKind, tag locale.Tag) Facts
 }{{"friendly", friendly}, {"bare", bare}, {"hostile", hostile}}
 
 // each runs test for every kind in every language, with friendly, bare and hostile facts.
@@ -203,12 +206,12 @@ func FuzzNamesAreData(f *testing.F) {
 		for _, kind := range kinds {
 			facts := friendly(kind, locale.German)
 			facts.Organization, facts.Inviter, facts.Recipient = organization, inviter, recipient
-			if kind == KindLinkRequest {
+			if kind == onboarding.MessageLinkRequest {
 				facts.Applicant = applicant
 			}
 			m, err := Render(facts)
 			if err != nil {
-				if oneLine(organization) != "" && (kind != KindLinkRequest || oneLine(applicant) != "") {
+				if oneLine(organization) != "" && (kind != onboarding.MessageLinkRequest || oneLine(applicant) != "") {
 					t.Error(err)
 				}
 				continue
@@ -256,7 +259,7 @@ func TestMailHasOneButtonTheBareLinkAndNoPicture(t *testing.T) {
 }
 
 func TestMailTellsUntilWhen(t *testing.T) {
-	for _, kind := range []string{KindInvitation, KindPasswordSet, KindPasswordReset} {
+	for _, kind := range []onboarding.MessageKind{onboarding.MessageInvitation, onboarding.MessagePasswordSet, onboarding.MessagePasswordReset} {
 		for tag, until := range map[locale.Tag]string{
 			locale.English: "Monday, 30 November 2026, 14:00 UTC",
 			locale.German:  "Montag, 30. November 2026, 14:00 UTC",
@@ -270,7 +273,7 @@ func TestMailTellsUntilWhen(t *testing.T) {
 }
 
 func TestLinkRequestNeverSaysUntilWhen(t *testing.T) {
-	f := friendly(KindLinkRequest, locale.English)
+	f := friendly(onboarding.MessageLinkRequest, locale.English)
 	if m := render(t, f); strings.Contains(m.Text, "2026") {
 		t.Errorf("the link of the inviter has no end:\n%s", m.Text)
 	}
@@ -286,10 +289,10 @@ func TestRenderRefusesWhatItCannotTell(t *testing.T) {
 		"a link of two words":       func(f *Facts) { f.Link = "https://join.example.com/a b" },
 		"a link of two lines":       func(f *Facts) { f.Link = "https://join.example.com/a\nb" },
 		"no end of validity":        func(f *Facts) { f.Until = time.Time{} },
-		"nobody who asks":           func(f *Facts) { f.Kind = KindLinkRequest },
+		"nobody who asks":           func(f *Facts) { f.Kind = onboarding.MessageLinkRequest },
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := friendly(KindInvitation, locale.English)
+			f := friendly(onboarding.MessageInvitation, locale.English)
 			spoil(&f)
 			m, err := Render(f)
 			if err == nil {
@@ -303,7 +306,7 @@ func TestRenderRefusesWhatItCannotTell(t *testing.T) {
 }
 
 func TestUnknownLanguageSpeaksEnglish(t *testing.T) {
-	m := render(t, friendly(KindInvitation, ""))
+	m := render(t, friendly(onboarding.MessageInvitation, ""))
 	if !strings.HasPrefix(m.Text, "Hello Ann,") || !strings.Contains(m.HTML, `<html lang="en">`) {
 		t.Errorf("got:\n%s\n%s", m.Text, m.HTML)
 	}

@@ -14,7 +14,7 @@ type Mailer struct{ Email *Email }
 // Send returns an *onboarding.SendError where the letter was not taken, or where nobody knows.
 func (m Mailer) Send(ctx context.Context, l onboarding.Letter) error {
 	mail, err := Render(Facts{
-		Kind: string(l.Kind), Locale: locale.Tag(l.Locale), Organization: l.Organization.Name,
+		Kind: l.Kind, Locale: locale.Tag(l.Locale), Organization: l.Organization.Name,
 		Inviter: l.Inviter, Recipient: l.Recipient, Applicant: l.Applicant, Link: l.Link, Until: l.Until,
 	})
 	if err != nil {
@@ -31,5 +31,8 @@ func (m Mailer) Send(ctx context.Context, l onboarding.Letter) error {
 }
 
 var classes = map[Class]onboarding.SendClass{
-	Throttled: onboarding.SendLater, Temporary: onboarding.SendLater, Paused: onboarding.SendPaused, Refused: onboarding.SendRefused,
+	Throttled: onboarding.SendLater,
+	Temporary: onboarding.SendLater,
+	Paused:    onboarding.SendPaused,
+	Refused:   onboarding.SendRefused,
 }

@@ -78,7 +78,7 @@ func (u Founding) Found(ctx context.Context, cmd FoundCommand) (Organization, Me
 	}
 	contact := Contact{ID: NewContactID(o.Salt, address), Address: address, Member: m.ID, Version: 1}
 	if err := u.Store.Found(ctx, o, m, credentials, contact, owed); errors.Is(err, ErrConflict) {
-		return Organization{}, Member{}, fmt.Errorf("there is an organization %q already", id)
+		return Organization{}, Member{}, Refuse(Conflict, fmt.Sprintf("There is an organization %q already.", id))
 	} else if err != nil {
 		return Organization{}, Member{}, err
 	}

@@ -286,7 +286,7 @@ func (b *batch) judge(offer, there Contact, status map[MemberID]MemberStatus) (n
 	case !there.Member.IsZero():
 		return nil, AlreadyMember, "this person is a member already"
 	case there.Invited && i.Now(b.now) == InvitationPending:
-		if !b.cmd.Resend || !b.cmd.Notify {
+		if !b.cmd.Resend || !b.cmd.Notify || !b.mayResend(there) {
 			return nil, AlreadyInvited, "an invitation is pending"
 		}
 		again, err := there.resend(b.World, b.caller.Organization)
@@ -308,10 +308,17 @@ func (b *batch) judge(offer, there Contact, status map[MemberID]MemberStatus) (n
 	return &offer, Reopened, ""
 }
 
+// mayResend reports whether the caller could send this very offer again: it may be another one than they make.
+func (b *batch) mayResend(c Contact) bool {
+	offer := Offer{c.Invitation.MemberType, c.Invitation.Role}
+	return MaySee(b.caller, c) && Decide(b.caller.Organization.Settings, b.caller.Member.Actor(), offer).Allowed
+}
+
+// settle writes a recipient's result down. Somebody else's invitation is shown only to whom may see it.
 func (b *batch) settle(place int, v InviteVerdict, reason string, c *Contact) {
 	r := &b.results[place]
 	r.Verdict, r.Reason = v, reason
-	if !c.Invited {
+	if !c.Invited || !MaySee(b.caller, *c) {
 		return
 	}
 	r.Contact = c

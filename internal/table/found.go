@@ -2,6 +2,8 @@ package table
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
@@ -31,4 +33,16 @@ func (t *Table) UpdateOrganization(ctx context.Context, o onboarding.Organizatio
 		vals:      map[string]any{":name": o.Name, ":closed": o.Closed, ":settings": newSettingsItem(o.Settings)},
 	}, onboarding.ErrNotFound, types.ReturnValueNone)
 	return err
+}
+
+// ReadUsage reads how many sends the organization has used on a UTC day.
+func (t *Table) ReadUsage(ctx context.Context, org onboarding.OrganizationID, day time.Time) (int, error) {
+	var usage struct {
+		Email int `dynamodbav:"email"`
+	}
+	err := t.get(ctx, usageKey(org, day), &usage)
+	if errors.Is(err, onboarding.ErrNotFound) {
+		err = nil
+	}
+	return usage.Email, err
 }

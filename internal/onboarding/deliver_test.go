@@ -1,0 +1,534 @@
+package onboarding_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"latchkey/internal/onboarding"
+)
+
+// outbox is a store that works, in memory, with one message to an item.
+type outbox struct {
+	mu            sync.Mutex
+	organizations map[onboarding.OrganizationID]onboarding.Organization
+	members       map[onboarding.MemberID]onboarding.Member
+	owed          map[string]*entry
+	settled       map[string][]onboarding.Outcome
+	reads         int   // of organizations
+	broken        error // what Settle answers
+	unreadable    error // what ReadMember answers
+}
+
+type entry struct {
+	claimed    onboarding.Claimed
+	due        time.Time
+	leaseUntil time.Time
+	lease      string
+}
+
+func (s *outbox) Claim(_ context.Context, o onboarding.Owed, lease string, now, until time.Time) (onboarding.Claimed, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e, ok := s.owed[o.Item+o.Message]
+	if !ok || now.Before(e.due) || e.lease != "" && !e.leaseUntil.Before(now) {
+		return onboarding.Claimed{}, onboarding.ErrNotFound
+	}
+	e.lease, e.leaseUntil = lease, until
+	e.claimed.Attempts++
+	return e.claimed, nil
+}
+
+func (s *outbox) Settle(_ context.Context, o onboarding.Owed, c onboarding.Claimed, out onboarding.Outcome) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.broken != nil {
+		return s.broken
+	}
+	s.settled[o.Item] = append(s.settled[o.Item], out)
+	if out.Retry.IsZero() {
+		delete(s.owed, o.Item+o.Message)
+	} else if e, ok := s.owed[o.Item+o.Message]; ok {
+		e.due, e.lease = out.Retry, ""
+		if out.Spared {
+			e.claimed.Attempts = c.Attempts - 1
+		}
+	}
+	return nil
+}
+
+func (s *outbox) ReadOrganization(_ context.Context, id onboarding.OrganizationID) (onboarding.Organization, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reads++
+	o, ok := s.organizations[id]
+	if !ok {
+		return o, onboarding.ErrNotFound
+	}
+	return o, nil
+}
+
+func (s *outbox) ReadMember(_ context.Context, _ onboarding.OrganizationID, id onboarding.MemberID) (onboarding.Member, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m, ok := s.members[id]
+	if !ok {
+		return m, errors.Join(onboarding.ErrNotFound, s.unreadable)
+	}
+	return m, s.unreadable
+}
+
+// postbox is a sender that keeps what it is handed, unless fail says otherwise.
+type postbox struct {
+	mu      sync.Mutex
+	letters []onboarding.Letter
+	handed  int // attempts
+	fail    func(ctx context.Context, l onboarding.Letter) error
+}
+
+func (p *postbox) Send(ctx context.Context, l onboarding.Letter) error {
+	p.mu.Lock()
+	p.handed++
+	fail := p.fail
+	p.mu.Unlock()
+	if fail != nil {
+		if err := fail(ctx, l); err != nil {
+			return err
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.letters = append(p.letters, l)
+	return nil
+}
+
+// post is a delivery under test: acme, its administrator, and what they owe.
+type post struct {
+	*clock
+	t        *testing.T
+	store    *outbox
+	box      *postbox
+	use      onboarding.Delivering
+	admin    onboarding.Member
+	mu       sync.Mutex
+	reported []error
+}
+
+func newPost(t *testing.T) *post {
+	c := newClock()
+	p := &post{clock: c, t: t, box: &postbox{}}
+	p.admin = onboarding.Member{ID: onboarding.NewMemberID(c.world()), Organization: acme, Status: onboarding.MemberActive,
+		Type: onboarding.Employee, Role: onboarding.RoleAdmin, FirstName: "Ada", Email: "ada@example.com", Locale: onboarding.German}
+	p.store = &outbox{
+		organizations: map[onboarding.OrganizationID]onboarding.Organization{acme: {ID: acme, Name: "Acme"}},
+		members:       map[onboarding.MemberID]onboarding.Member{p.admin.ID: p.admin},
+		owed:          map[string]*entry{}, settled: map[string][]onboarding.Outcome{},
+	}
+	p.use = onboarding.Delivering{World: c.world(), Store: p.store, Keys: testKeys(t), Sender: p.box, BaseURL: "https://join.example.com",
+		Report: func(_ onboarding.Owed, _ onboarding.Outcome, err error) {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.reported = append(p.reported, err)
+		}}
+	return p
+}
+
+// owe puts a message about a pending invitation of an address into the outbox, changed by edits.
+func (p *post) owe(address string, edits ...func(*onboarding.Claimed)) onboarding.Owed {
+	p.t.Helper()
+	a := mustEmail(p.t, address)
+	c := onboarding.Claimed{Organization: acme,
+		Message: onboarding.Message{ID: "M1", Kind: onboarding.MessageInvitation, Locale: onboarding.English, At: p.Now(), Round: 1},
+		Contact: &onboarding.Contact{ID: onboarding.NewContactID(nil, a), Address: a, Invited: true, Nonce: nonce,
+			Invitation: onboarding.Invitation{Status: onboarding.InvitationPending, Round: 1, FirstName: "Ann", Inviter: p.admin.Actor(),
+				InviterName: "Ada", ExpiresAt: p.Now().Add(7 * 24 * time.Hour)}}}
+	for _, edit := range edits {
+		edit(&c)
+	}
+	return p.oweAs(address, c)
+}
+
+// oweReset puts a message about a member's reset into the outbox.
+func (p *post) oweReset(edits ...func(*onboarding.Claimed)) onboarding.Owed {
+	m := p.admin
+	c := onboarding.Claimed{Organization: acme, Member: &m, Reset: onboarding.Reset{Nonce: nonce, Round: 3, ExpiresAt: p.Now().Add(time.Hour)},
+		Message: onboarding.Message{ID: "M1", Kind: onboarding.MessagePasswordReset, Locale: onboarding.German, At: p.Now(), Round: 3}}
+	for _, edit := range edits {
+		edit(&c)
+	}
+	return p.oweAs("reset", c)
+}
+
+func (p *post) oweAs(item string, c onboarding.Claimed) onboarding.Owed {
+	p.store.owed[item+c.Message.ID] = &entry{claimed: c, due: c.Message.At}
+	return onboarding.Owed{Item: item, Message: c.Message.ID, Record: "1"}
+}
+
+func (p *post) deliver(owed ...onboarding.Owed) (failed []onboarding.Owed) {
+	return p.use.Deliver(p.t.Context(), owed)
+}
+
+// outcome is what was settled last for an item.
+func (p *post) outcome(o onboarding.Owed) onboarding.Outcome {
+	p.t.Helper()
+	all := p.store.settled[o.Item]
+	if len(all) == 0 {
+		p.t.Fatalf("%s: nothing was settled", o.Item)
+	}
+	return all[len(all)-1]
+}
+
+func failing(class onboarding.SendClass) func(context.Context, onboarding.Letter) error {
+	return func(context.Context, onboarding.Letter) error {
+		return &onboarding.SendError{Class: class, Reason: "The provider says no.", Err: errors.New("no")}
+	}
+}
+
+func TestAnInvitationIsMailedWithItsLink(t *testing.T) {
+	p := newPost(t)
+	o := p.owe("ann@example.com")
+	if failed := p.deliver(o); failed != nil {
+		t.Fatal(failed)
+	}
+	if len(p.box.letters) != 1 {
+		t.Fatalf("%d letters", len(p.box.letters))
+	}
+	l := p.box.letters[0]
+	token, prefixed := strings.CutPrefix(l.Link, "https://join.example.com/join/acme/")
+	if !prefixed || !p.use.Keys.Opens(mustToken(t, token), acme, nonce) || mustToken(t, token).Purpose != onboarding.PurposeMailed {
+		t.Errorf("link %s", l.Link)
+	}
+	if l.To.Value != "ann@example.com" || l.Recipient != "Ann" || l.Inviter != "Ada" || l.Locale != onboarding.English ||
+		l.Organization.Name != "Acme" || !l.Until.Equal(p.Now().Add(7*24*time.Hour)) || l.ID != "M1" || l.Kind != onboarding.MessageInvitation {
+		t.Errorf("%+v", l)
+	}
+	if out := p.outcome(o); out.Status != onboarding.DeliverySent || !out.Retry.IsZero() || out.Error != "" || !out.At.Equal(p.Now()) {
+		t.Errorf("%+v", out)
+	}
+	if len(p.store.owed) != 0 || len(p.reported) != 1 || p.reported[0] != nil {
+		t.Errorf("%v owed, %v reported", p.store.owed, p.reported)
+	}
+	if p.deliver(o); p.box.handed != 1 {
+		t.Error("a stream record that comes twice mails twice")
+	}
+}
+
+func TestAResetIsMailedToItsMember(t *testing.T) {
+	for _, kind := range []onboarding.MessageKind{onboarding.MessagePasswordReset, onboarding.MessagePasswordSet} {
+		p := newPost(t)
+		p.deliver(p.oweReset(func(c *onboarding.Claimed) {
+			c.Message.Kind = kind
+			if kind == onboarding.MessagePasswordSet {
+				c.Member.Status = onboarding.MemberPendingActivation
+			}
+		}))
+		if len(p.box.letters) != 1 {
+			t.Fatalf("%s: %d letters", kind, len(p.box.letters))
+		}
+		l := p.box.letters[0]
+		token, prefixed := strings.CutPrefix(l.Link, "https://join.example.com/join/acme/password/")
+		if !prefixed || !p.use.Keys.Opens(mustToken(t, token), acme, nonce) || mustToken(t, token).Purpose != onboarding.PurposePassword ||
+			mustToken(t, token).Round != 3 || mustToken(t, token).Subject != p.admin.ID {
+			t.Errorf("link %s", l.Link)
+		}
+		if l.To.Value != "ada@example.com" || l.Recipient != "Ada" || l.Locale != onboarding.German || l.Kind != kind {
+			t.Errorf("%+v", l)
+		}
+	}
+}
+
+func TestNothingIsMailedThatIsNotWantedAnyMore(t *testing.T) {
+	contact := func(edit func(*onboarding.Contact)) func(*post) onboarding.Owed {
+		return func(p *post) onboarding.Owed {
+			return p.owe("ann@example.com", func(c *onboarding.Claimed) { edit(c.Contact) })
+		}
+	}
+	status := func(s onboarding.InvitationStatus) func(*post) onboarding.Owed {
+		return contact(func(c *onboarding.Contact) { c.Invitation.Status = s })
+	}
+	reset := func(edit func(*onboarding.Claimed)) func(*post) onboarding.Owed {
+		return func(p *post) onboarding.Owed { return p.oweReset(edit) }
+	}
+	request := func(edit func(*onboarding.Member)) func(*post) onboarding.Owed {
+		return func(p *post) onboarding.Owed {
+			edit(&p.admin)
+			p.store.members[p.admin.ID] = p.admin
+			return p.owe("ann@example.com", func(c *onboarding.Claimed) { c.Message.Kind = onboarding.MessageLinkRequest })
+		}
+	}
+	for name, owe := range map[string]func(*post) onboarding.Owed{
+		"an invitation that was revoked":  status(onboarding.InvitationRevoked),
+		"an invitation that was declined": status(onboarding.InvitationDeclined),
+		"an invitation that was accepted": status(onboarding.InvitationAccepted),
+		"an invitation that has expired":  contact(func(c *onboarding.Contact) { c.Invitation.ExpiresAt = newClock().Now() }),
+		"an invitation of a later round":  contact(func(c *onboarding.Contact) { c.Invitation.Round = 2 }),
+		"an address without invitation":   contact(func(c *onboarding.Contact) { c.Invited = false }),
+		"a closed organization": func(p *post) onboarding.Owed {
+			p.store.organizations[acme] = onboarding.Organization{ID: acme, Closed: true}
+			return p.owe("ann@example.com")
+		},
+		"a reset that has expired":        reset(func(c *onboarding.Claimed) { c.Reset.ExpiresAt = newClock().Now() }),
+		"a reset that was used":           reset(func(c *onboarding.Claimed) { c.Reset.Nonce = nil }),
+		"a reset of a later round":        reset(func(c *onboarding.Claimed) { c.Reset.Round = 4 }),
+		"a reset of a dismissed member":   reset(func(c *onboarding.Claimed) { c.Member.Status = onboarding.MemberDismissed }),
+		"a request to somebody dismissed": request(func(m *onboarding.Member) { m.Status = onboarding.MemberDismissed }),
+		"a request to nobody": func(p *post) onboarding.Owed {
+			delete(p.store.members, p.admin.ID)
+			return p.owe("ann@example.com", func(c *onboarding.Claimed) { c.Message.Kind = onboarding.MessageLinkRequest })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPost(t)
+			o := owe(p)
+			if failed := p.deliver(o); failed != nil || p.box.handed != 0 {
+				t.Fatalf("%v failed, %d sent", failed, p.box.handed)
+			}
+			if out := p.outcome(o); out.Status != "" || !out.Retry.IsZero() || len(p.store.owed) != 0 {
+				t.Errorf("%+v, and %d still owed", out, len(p.store.owed))
+			}
+		})
+	}
+}
+
+func TestAWishForANewLinkGoesToTheInviter(t *testing.T) {
+	p := newPost(t)
+	o := p.owe("ann@example.com", func(c *onboarding.Claimed) {
+		c.Message.Kind = onboarding.MessageLinkRequest
+		c.Contact.Invitation.ExpiresAt = p.Now().Add(-time.Hour) // it is about an expired one
+	})
+	if failed := p.deliver(o); failed != nil || len(p.box.letters) != 1 {
+		t.Fatalf("%v failed, %d letters", failed, len(p.box.letters))
+	}
+	l := p.box.letters[0]
+	if l.To.Value != "ada@example.com" || l.Applicant != "ann@example.com" || l.Recipient != "Ada" || l.Locale != onboarding.German ||
+		l.Link != "" || l.Inviter != "" {
+		t.Errorf("%+v", l)
+	}
+}
+
+func TestAFailedSendIsTriedAgainLaterAndLater(t *testing.T) {
+	for _, c := range []struct {
+		attempt int
+		ceiling time.Duration
+	}{
+		{1, 30 * time.Second}, {2, time.Minute}, {3, 2 * time.Minute}, {4, 4 * time.Minute}, {5, 8 * time.Minute},
+		{6, 16 * time.Minute}, {7, 32 * time.Minute}, {8, time.Hour}, {9, time.Hour},
+	} {
+		spread := map[time.Duration]bool{}
+		for range 40 {
+			p := newPost(t)
+			p.box.fail = failing(onboarding.SendLater)
+			o := p.owe("ann@example.com", func(c2 *onboarding.Claimed) { c2.Attempts = c.attempt - 1 })
+			if failed := p.deliver(o); failed != nil {
+				t.Fatal(failed)
+			}
+			out := p.outcome(o)
+			wait := out.Retry.Sub(p.Now())
+			if wait < time.Second || wait >= c.ceiling+time.Second || out.Status != onboarding.DeliveryQueued || out.Spared ||
+				out.Error != "The provider says no." {
+				t.Errorf("attempt %d: again in %v, %+v; want within %v", c.attempt, wait, out, c.ceiling)
+			}
+			spread[wait] = true
+		}
+		if len(spread) < 20 {
+			t.Errorf("attempt %d: 40 failures wait %d times: there is no jitter", c.attempt, len(spread))
+		}
+	}
+}
+
+func TestAnErrorOfNoKnownKindIsTriedAgain(t *testing.T) {
+	p := newPost(t)
+	p.box.fail = func(context.Context, onboarding.Letter) error {
+		return errors.New("connection to ann@example.com lost")
+	}
+	o := p.owe("ann@example.com")
+	p.deliver(o)
+	if out := p.outcome(o); out.Retry.IsZero() || out.Status != onboarding.DeliveryQueued || strings.Contains(out.Error, "@") {
+		t.Errorf("%+v", out)
+	}
+}
+
+func TestAMessageIsGivenUpAfterTenAttempts(t *testing.T) {
+	p := newPost(t)
+	p.box.fail = failing(onboarding.SendLater)
+	o := p.owe("ann@example.com")
+	for range 20 {
+		p.deliver(o)
+		p.advance(2 * time.Hour)
+	}
+	if p.box.handed != 10 || len(p.store.owed) != 0 {
+		t.Errorf("%d attempts, %d owed", p.box.handed, len(p.store.owed))
+	}
+	if out := p.outcome(o); out.Status != onboarding.DeliveryFailed || !out.Retry.IsZero() {
+		t.Errorf("%+v", out)
+	}
+}
+
+func TestAMessageWhoseAttemptsEndUnseenIsGivenUp(t *testing.T) {
+	p := newPost(t)
+	o := p.owe("ann@example.com", func(c *onboarding.Claimed) { c.Attempts = 10 })
+	p.deliver(o)
+	if out := p.outcome(o); p.box.handed != 0 || out.Status != onboarding.DeliveryFailed || !out.Retry.IsZero() {
+		t.Errorf("%d sent, %+v", p.box.handed, out)
+	}
+}
+
+func TestWhatIsRefusedFailsAtOnce(t *testing.T) {
+	p := newPost(t)
+	p.box.fail = failing(onboarding.SendRefused)
+	o := p.owe("ann@example.com")
+	if failed := p.deliver(o); failed != nil {
+		t.Fatal(failed)
+	}
+	if out := p.outcome(o); out.Status != onboarding.DeliveryFailed || !out.Retry.IsZero() || out.Error != "The provider says no." {
+		t.Errorf("%+v", out)
+	}
+	if len(p.store.owed) != 0 || len(p.reported) != 1 || p.reported[0] == nil {
+		t.Errorf("%d owed, %v reported", len(p.store.owed), p.reported)
+	}
+}
+
+func TestAPausedAccountBurnsNoAttempts(t *testing.T) {
+	p := newPost(t)
+	p.box.fail = failing(onboarding.SendPaused)
+	o := p.owe("ann@example.com")
+	for range 30 {
+		p.deliver(o)
+		out := p.outcome(o)
+		if out.Status != onboarding.DeliveryQueued || !out.Spared || out.Retry.Sub(p.Now()) != 5*time.Minute {
+			t.Fatalf("%+v", out)
+		}
+		p.advance(5 * time.Minute)
+	}
+	p.box.fail = nil
+	p.deliver(o)
+	if out := p.outcome(o); out.Status != onboarding.DeliverySent || len(p.box.letters) != 1 {
+		t.Errorf("%+v", out)
+	}
+}
+
+func TestAPauseAtTheLastAttemptIsStillAPause(t *testing.T) {
+	p := newPost(t)
+	p.box.fail = failing(onboarding.SendPaused)
+	o := p.owe("ann@example.com", func(c *onboarding.Claimed) { c.Attempts = 9 })
+	p.deliver(o)
+	if out := p.outcome(o); out.Status != onboarding.DeliveryQueued || !out.Spared {
+		t.Errorf("%+v", out)
+	}
+}
+
+func TestASendIsCutOffBeforeItsLeaseEnds(t *testing.T) {
+	p := newPost(t)
+	var left time.Duration
+	p.box.fail = func(ctx context.Context, _ onboarding.Letter) error {
+		if deadline, ok := ctx.Deadline(); ok {
+			left = time.Until(deadline)
+		}
+		return nil
+	}
+	o := p.owe("ann@example.com")
+	e := p.store.owed[o.Item+o.Message]
+	p.deliver(o)
+	if lease := e.leaseUntil.Sub(p.Now()); left <= 0 || left >= lease {
+		t.Errorf("a send may take %v of a lease of %v", left, lease)
+	}
+}
+
+func TestAMessageThatIsLeasedIsLeftAlone(t *testing.T) {
+	p := newPost(t)
+	o := p.owe("ann@example.com")
+	e := p.store.owed[o.Item+o.Message]
+	e.lease, e.leaseUntil = "another", p.Now().Add(time.Second)
+	if failed := p.deliver(o); failed != nil || p.box.handed != 0 || len(p.reported) != 0 {
+		t.Errorf("%v failed, %d sent, %v reported", failed, p.box.handed, p.reported)
+	}
+	p.advance(2 * time.Second)
+	if p.deliver(o); p.box.handed != 1 {
+		t.Error("it is left alone for ever")
+	}
+}
+
+func TestOneBadMessageHoldsUpNoOther(t *testing.T) {
+	p := newPost(t)
+	others := make(chan struct{}, 19)
+	p.box.fail = func(ctx context.Context, l onboarding.Letter) error {
+		if l.To.Value == "slow@example.com" { // it hangs until all others are through
+			for range cap(others) {
+				select {
+				case <-others:
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			}
+			return failing(onboarding.SendRefused)(ctx, l)
+		}
+		others <- struct{}{}
+		return nil
+	}
+	owed := []onboarding.Owed{p.owe("slow@example.com")}
+	for i := range cap(others) {
+		owed = append(owed, p.owe(fmt.Sprintf("ann%d@example.com", i)))
+	}
+	if failed := p.deliver(owed...); failed != nil || len(p.box.letters) != cap(others) {
+		t.Errorf("%v failed, %d of %d sent", failed, len(p.box.letters), cap(others))
+	}
+	if p.store.reads != 1 {
+		t.Errorf("the organization was read %d times for %d messages", p.store.reads, len(owed))
+	}
+}
+
+func TestOnlyWhatCouldNotBeWrittenDownIsReportedAsFailed(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil    func(*post)
+		wantSent int
+	}{
+		"the outcome":      {func(p *post) { p.store.broken = errors.New("no table") }, 1},
+		"the organization": {func(p *post) { delete(p.store.organizations, acme) }, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPost(t)
+			o := p.owe("ann@example.com")
+			c.spoil(p)
+			failed := p.deliver(o)
+			if len(failed) != 1 || failed[0] != o || p.box.handed != c.wantSent || len(p.reported) != 1 || p.reported[0] == nil {
+				t.Errorf("%v failed, %d sent, %v reported", failed, p.box.handed, p.reported)
+			}
+		})
+	}
+	t.Run("the inviter", func(t *testing.T) {
+		p := newPost(t)
+		p.store.unreadable = errors.New("no table")
+		o := p.owe("ann@example.com", func(c *onboarding.Claimed) { c.Message.Kind = onboarding.MessageLinkRequest })
+		if failed := p.deliver(o); len(failed) != 1 || p.box.handed != 0 || len(p.store.owed) != 1 {
+			t.Errorf("%v failed, %d sent", failed, p.box.handed)
+		}
+	})
+}
+
+func TestASendErrorSaysWhatItWraps(t *testing.T) {
+	cause := errors.New("cause")
+	err := error(&onboarding.SendError{Class: onboarding.SendRefused, Reason: "why", Err: cause})
+	if !errors.Is(err, cause) || !strings.Contains(err.Error(), "why") {
+		t.Error(err)
+	}
+}
+
+func TestOutboxShardsAreUsedAlike(t *testing.T) {
+	c := newClock()
+	count := map[string]int{}
+	for range 4000 {
+		count[onboarding.OutboxShard("MEMBER#"+onboarding.NewMemberID(c.world()).Key())]++
+	}
+	for shard, n := range count {
+		if n < 800 || n > 1200 {
+			t.Errorf("shard %s has %d of 4000", shard, n)
+		}
+	}
+	if len(count) != onboarding.OutboxShards {
+		t.Errorf("%v", count)
+	}
+}
