@@ -84,7 +84,8 @@ func (s *browsing) invitation(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeVersioned(w, r, http.StatusOK, c.Version, toInvitation(caller.Organization.ID, c, s.world.Instant()))
+	now := s.world.Instant()
+	return writeTagged(w, r, http.StatusOK, invitationTag(c, now), toInvitation(caller.Organization.ID, c, now))
 }
 
 func (s *browsing) members(w http.ResponseWriter, r *http.Request) error {

@@ -27,18 +27,20 @@ func ifMatch(r *http.Request) (precondition, error) {
 	return p, nil
 }
 
-// check refuses a version that the client did not mean. What is weak never matches: If-Match compares strongly.
-func (p precondition) check(version int64) error {
-	if !p.given || p.any || slices.Contains(p.tags, etag(version)) {
-		return nil
-	}
-	return onboarding.Refuse(onboarding.VersionMismatch, "It has been changed since you read it. Read it again.")
+// matches reports whether the client meant the state that has this tag. What is weak never matches: If-Match compares strongly.
+func (p precondition) matches(tag string) bool {
+	return !p.given || p.any || slices.Contains(p.tags, tag)
 }
 
 // writeVersioned answers v with its entity tag, or 304 to a GET whose If-None-Match knows the version already.
 func writeVersioned(w http.ResponseWriter, r *http.Request, status int, version int64, v any) error {
-	w.Header().Set("ETag", etag(version))
-	if status == http.StatusOK && notModified(r, version) {
+	return writeTagged(w, r, status, etag(version), v)
+}
+
+// writeTagged is writeVersioned for what changes without a new version.
+func writeTagged(w http.ResponseWriter, r *http.Request, status int, tag string, v any) error {
+	w.Header().Set("ETag", tag)
+	if status == http.StatusOK && notModified(r, tag) {
 		w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
@@ -46,12 +48,12 @@ func writeVersioned(w http.ResponseWriter, r *http.Request, status int, version 
 }
 
 // notModified compares weakly, RFC 9110, section 13.1.2. A header that cannot be read knows nothing.
-func notModified(r *http.Request, version int64) bool {
+func notModified(r *http.Request, tag string) bool {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return false
 	}
 	p, ok := parseTags(r.Header.Values("If-None-Match"))
-	return ok && p.given && (p.any || slices.Contains(p.tags, etag(version)) || slices.Contains(p.tags, "W/"+etag(version)))
+	return ok && p.given && (p.any || slices.Contains(p.tags, tag) || slices.Contains(p.tags, "W/"+tag))
 }
 
 // parseTags reads a list of entity tags, or *. Tags may hold commas. Empty places in the list are passed over.

@@ -3,6 +3,8 @@ package api
 import (
 	"net/http"
 	"testing"
+
+	"latchkey/internal/onboarding"
 )
 
 func etagDoor(t *testing.T) *door {
@@ -15,8 +17,8 @@ func etagDoor(t *testing.T) *door {
 		if err != nil {
 			return err
 		}
-		if err := p.check(3); err != nil {
-			return err
+		if !p.matches(etag(3)) {
+			return onboarding.Refuse(onboarding.VersionMismatch, "")
 		}
 		return writeVersioned(w, r, 200, 4, "body")
 	})

@@ -42,9 +42,9 @@ type repeatable struct {
 
 // outcome is an answer: what the caller gets now, and what is kept for a repetition, which holds no secret.
 type outcome struct {
-	version int64 // for the entity tag; 0 for none
-	body    any
-	kept    any
+	tag  string // the entity tag; empty for none
+	body any
+	kept any
 }
 
 // run does act, or answers what it answered before. The key belongs to the caller, the method and the route, and is bound to
@@ -138,8 +138,8 @@ func replay(w http.ResponseWriter, status int, kept []byte) error {
 }
 
 func (o outcome) write(w http.ResponseWriter, r *http.Request) error {
-	if o.version > 0 {
-		return writeVersioned(w, r, http.StatusOK, o.version, o.body)
+	if o.tag != "" {
+		return writeTagged(w, r, http.StatusOK, o.tag, o.body)
 	}
 	return writeJSON(w, http.StatusOK, o.body)
 }

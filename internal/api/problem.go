@@ -27,7 +27,7 @@ type Problem struct {
 	Type      string         `json:"type"`
 	Title     string         `json:"title"`
 	Status    int            `json:"status"`
-	Detail    string         `json:"detail,omitempty"`
+	Detail    string         `json:"detail"`
 	Code      string         `json:"code"`
 	RequestID string         `json:"request_id"`
 	Errors    []FieldProblem `json:"errors,omitempty"`

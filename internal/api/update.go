@@ -49,12 +49,13 @@ func (s *updating) change(act changeInvitation) handler {
 			return err
 		}
 		return s.run(w, r, caller, emptyJSON{}, func(requestID string) (outcome, error) {
-			c, err := act(r.Context(), caller, id, func(version int64) bool { return match.check(version) == nil }, requestID)
+			now := s.now.Instant()
+			c, err := act(r.Context(), caller, id, func(c onboarding.Contact) bool { return match.matches(invitationTag(c, now)) }, requestID)
 			if err != nil {
 				return outcome{}, err
 			}
-			shown := toInvitation(caller.Organization.ID, c, s.now.Instant())
-			return outcome{version: c.Version, body: shown, kept: shown}, nil
+			shown := toInvitation(caller.Organization.ID, c, now)
+			return outcome{tag: invitationTag(c, now), body: shown, kept: shown}, nil
 		})
 	}
 }

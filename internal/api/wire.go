@@ -1,6 +1,7 @@
 package api
 
 import (
+	"strings"
 	"time"
 
 	"latchkey/internal/onboarding"
@@ -104,6 +105,15 @@ func toInvitation(org onboarding.OrganizationID, c onboarding.Contact, now time.
 		CreatedAt: onboarding.FormatTime(i.CreatedAt), UpdatedAt: onboarding.FormatTime(i.UpdatedAt), ExpiresAt: onboarding.FormatTime(i.ExpiresAt),
 		LastSentAt: timeOrNull(i.LastSentAt), SendCount: i.SendCount, Version: c.Version,
 	}
+}
+
+// invitationTag is the entity tag of an invitation. A pending one expires without a new version, and is another one then.
+func invitationTag(c onboarding.Contact, now time.Time) string {
+	tag := etag(c.Version)
+	if c.Invitation.Now(now) == onboarding.InvitationExpired {
+		tag = strings.TrimSuffix(tag, `"`) + `-expired"`
+	}
+	return tag
 }
 
 func toRecipient(c onboarding.Contact) recipientJSON {

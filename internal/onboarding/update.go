@@ -23,8 +23,8 @@ type Updating struct {
 	Store UpdateStore
 }
 
-// Match is the version that a caller saw, or any.
-type Match func(version int64) bool
+// Match reports whether a contact is still as the caller saw it.
+type Match func(Contact) bool
 
 // Resend mails the invitation again. A pending one keeps its link and gets its full time anew; an expired one is pending again.
 func (u Updating) Resend(ctx context.Context, caller Caller, id ContactID, match Match, requestID string) (Contact, error) {
@@ -115,7 +115,7 @@ func (u Updating) change(ctx context.Context, caller Caller, id ContactID, match
 		if c.RequestID == requestID {
 			return c, nil
 		}
-		if !match(c.Version) {
+		if !match(c) {
 			return Contact{}, Refuse(VersionMismatch, "The invitation has changed since you read it.")
 		}
 		next, err := decide(c)
