@@ -38,8 +38,8 @@ var rooms = map[string][]string{
 		"internal/onboarding", "internal/locale",
 	},
 	"cmd/bench": {
-		"internal/sam", "internal/dynamolocal", "internal/child", "internal/config", "internal/table",
-		"internal/onboarding",
+		"internal/sam", "internal/dynamolocal", "internal/child", "internal/config", "internal/table", "internal/api",
+		"internal/lambdahttp", "internal/onboarding", "internal/telemetry",
 	},
 	"internal/sam":         {},
 	"internal/openapi":     {},

@@ -118,7 +118,7 @@ func (t *reader) readEvents(f *Function, n *yaml.Node) error {
 			r.Method = strings.ToUpper(r.Method)
 			f.Routes = append(f.Routes, r)
 		case "DynamoDB":
-			s := Stream{Name: name.Value, BatchSize: 100, Retries: -1, MaxAge: -1, ParallelizationOf: 1}
+			s := Stream{Name: name.Value, BatchSize: 100, Retries: -1, MaxAge: -1, Parallelization: 1}
 			err = t.readStream(&s, properties)
 			f.Streams = append(f.Streams, s)
 		case "Schedule":
@@ -160,7 +160,7 @@ func (t *reader) readStream(s *Stream, n *yaml.Node) error {
 		"MaximumRetryAttempts":           t.number(&s.Retries),
 		"MaximumRecordAgeInSeconds":      t.seconds(&s.MaxAge),
 		"BisectBatchOnFunctionError":     t.boolean(&s.Bisect),
-		"ParallelizationFactor":          t.number(&s.ParallelizationOf),
+		"ParallelizationFactor":          t.number(&s.Parallelization),
 		"FunctionResponseTypes": t.each(func(n *yaml.Node) error {
 			s.ReportsFailures = true
 			return t.isText("ReportBatchItemFailures")(n)

@@ -59,18 +59,18 @@ type Route struct {
 
 // Stream is an event source of the table's stream.
 type Stream struct {
-	Name              string // of the event
-	Source            string // the value of Stream
-	StartingPosition  string // TRIM_HORIZON or LATEST
-	BatchSize         int
-	Window            time.Duration // how long a batch waits for more
-	Filters           []Filter      // one must match; none: every record does
-	Retries           int           // -1: until the record is too old
-	MaxAge            time.Duration // -1: as long as the stream keeps it
-	Bisect            bool
-	ReportsFailures   bool // the function answers which records failed
-	OnFailure         string
-	ParallelizationOf int // batches of one shard under way at once
+	Name             string // of the event
+	Source           string // the value of Stream
+	StartingPosition string // TRIM_HORIZON or LATEST
+	BatchSize        int
+	Window           time.Duration // how long a batch waits for more
+	Filters          []Filter      // one must match; none: every record does
+	Retries          int           // -1: until the record is too old
+	MaxAge           time.Duration // -1: as long as the stream keeps it
+	Bisect           bool
+	ReportsFailures  bool   // the function answers which records failed
+	OnFailure        string // the destination for what is given up; "" for none
+	Parallelization  int    // batches of one shard under way at once
 }
 
 // Wants reports whether a record, as JSON, passes the filters.

@@ -133,7 +133,7 @@ func TestAFunctionIsReadWhole(t *testing.T) {
 		Streams: []sam.Stream{{
 			Name: "Change", Source: "arn:things/stream", StartingPosition: "LATEST", BatchSize: 7,
 			Window: 2 * time.Second, Filters: []sam.Filter{filter}, Retries: 3, MaxAge: -1, Bisect: true,
-			ReportsFailures: true, OnFailure: "arn:aws:local:eu-central-1:000000000000:Failures", ParallelizationOf: 1,
+			ReportsFailures: true, OnFailure: "arn:aws:local:eu-central-1:000000000000:Failures", Parallelization: 1,
 		}},
 		Policy: []sam.Statement{
 			{Actions: []string{"dynamodb:GetItem"}, Resources: []string{"arn:things"}},
