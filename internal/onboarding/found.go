@@ -11,11 +11,14 @@ type FoundStore interface {
 	// Found writes the organization, its first administrator and their contact in one transaction; ErrConflict if there is
 	// an organization of this id.
 	Found(ctx context.Context, o Organization, m Member, c Credentials, contact Contact, owed []Message) error
-	// UpdateOrganization writes the name, the settings and whether it is closed; ErrNotFound if there is no such organization.
+	// UpdateOrganization writes the name, the settings and whether it is closed, if the organization is still of o.Version;
+	// else ErrConflict.
 	UpdateOrganization(ctx context.Context, o Organization) error
 	// ReadOrganization returns ErrNotFound if there is none.
 	ReadOrganization(ctx context.Context, org OrganizationID) (Organization, error)
 }
+
+const changeAttempts = 5
 
 // Founding is the operator's use case: organizations come and go by their hand alone.
 type Founding struct {
@@ -55,7 +58,7 @@ func (u Founding) Found(ctx context.Context, cmd FoundCommand) (Organization, Me
 	if cmd.DailySendLimit < 0 {
 		return Organization{}, Member{}, errors.New("the daily sending limit cannot be negative")
 	}
-	o := Organization{ID: id, Name: name, Salt: append(u.World.Nonce(), u.World.Nonce()...), Settings: DefaultSettings()}
+	o := Organization{ID: id, Name: name, Salt: append(u.World.Nonce(), u.World.Nonce()...), Settings: DefaultSettings(), Version: 1}
 	o.Settings.DefaultLocale = cmd.Locale
 	if cmd.DailySendLimit > 0 {
 		o.Settings.DailySendLimit = cmd.DailySendLimit
@@ -85,15 +88,20 @@ func (u Founding) Found(ctx context.Context, cmd FoundCommand) (Organization, Me
 	return o, m, nil
 }
 
-// Change reads an organization, lets edit change it, and writes it back.
+// Change reads an organization, lets edit change it, and writes it back; again from the start where somebody was faster.
 func (u Founding) Change(ctx context.Context, id OrganizationID, edit func(*Organization)) (Organization, error) {
-	o, err := u.Store.ReadOrganization(ctx, id)
-	if err == nil {
+	for range changeAttempts {
+		o, err := u.Store.ReadOrganization(ctx, id)
+		if errors.Is(err, ErrNotFound) {
+			return o, fmt.Errorf("there is no organization %q", id)
+		}
+		if err != nil {
+			return o, err
+		}
 		edit(&o)
-		err = u.Store.UpdateOrganization(ctx, o)
+		if err = u.Store.UpdateOrganization(ctx, o); !errors.Is(err, ErrConflict) {
+			return o, err
+		}
 	}
-	if errors.Is(err, ErrNotFound) {
-		err = fmt.Errorf("there is no organization %q", id)
-	}
-	return o, err
+	return Organization{}, fmt.Errorf("organization %q is being changed by others; try again", id)
 }

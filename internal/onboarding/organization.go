@@ -9,6 +9,7 @@ type Organization struct {
 	Closed   bool
 	Salt     []byte
 	Settings Settings
+	Version  int64
 }
 
 // Settings are what an organization decides about joining.

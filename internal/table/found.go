@@ -28,10 +28,11 @@ func (t *Table) Found(ctx context.Context, o onboarding.Organization, m onboardi
 func (t *Table) UpdateOrganization(ctx context.Context, o onboarding.Organization) error {
 	_, err := t.update(ctx, change{
 		key:       organizationKey(o.ID),
-		set:       "SET #name = :name, #closed = :closed, #settings = :settings",
-		condition: "attribute_exists(PK)",
-		vals:      map[string]any{":name": o.Name, ":closed": o.Closed, ":settings": newSettingsItem(o.Settings)},
-	}, onboarding.ErrNotFound, types.ReturnValueNone)
+		set:       "SET #name = :name, #closed = :closed, #settings = :settings, #version = :next",
+		condition: "#version = :seen",
+		vals: map[string]any{":name": o.Name, ":closed": o.Closed, ":settings": newSettingsItem(o.Settings), ":seen": o.Version,
+			":next": o.Version + 1},
+	}, onboarding.ErrConflict, types.ReturnValueNone)
 	return err
 }
 

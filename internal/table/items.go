@@ -17,6 +17,7 @@ type organizationItem struct {
 	Closed   bool         `dynamodbav:"closed,omitempty"`
 	Salt     []byte       `dynamodbav:"salt"`
 	Settings settingsItem `dynamodbav:"settings"`
+	Version  int64        `dynamodbav:"version"`
 }
 
 type settingsItem struct {
@@ -28,7 +29,7 @@ type settingsItem struct {
 
 func newOrganizationItem(o onboarding.Organization) organizationItem {
 	k := organizationKey(o.ID)
-	return organizationItem{PK: k.PK, SK: k.SK, Name: o.Name, Closed: o.Closed, Salt: o.Salt, Settings: newSettingsItem(o.Settings)}
+	return organizationItem{PK: k.PK, SK: k.SK, Name: o.Name, Closed: o.Closed, Salt: o.Salt, Settings: newSettingsItem(o.Settings), Version: o.Version}
 }
 
 func newSettingsItem(s onboarding.Settings) settingsItem {
@@ -40,7 +41,7 @@ func newSettingsItem(s onboarding.Settings) settingsItem {
 
 func (i organizationItem) organization() onboarding.Organization {
 	return onboarding.Organization{
-		ID: key{PK: i.PK}.organization(), Name: i.Name, Closed: i.Closed, Salt: i.Salt,
+		ID: key{PK: i.PK}.organization(), Name: i.Name, Closed: i.Closed, Salt: i.Salt, Version: i.Version,
 		Settings: onboarding.Settings{
 			WhoCanInvite:       onboarding.WhoCanInvite(i.Settings.WhoCanInvite),
 			InvitationLifetime: time.Duration(i.Settings.InvitationLifetime) * time.Second,

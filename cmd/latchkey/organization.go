@@ -1,0 +1,175 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"latchkey/internal/onboarding"
+	"latchkey/internal/table"
+)
+
+const (
+	patience    = 30 * time.Second // with all that an organization's command does
+	maxPassword = 4 << 10          // more than the domain takes
+)
+
+// open returns the store that the flags name, and the use case over it.
+func (c *call) open(ctx context.Context) (*table.Table, onboarding.Founding, error) {
+	if c.table == "" {
+		return nil, onboarding.Founding{}, usagef("no table is named: %s", nameTable)
+	}
+	cfg, err := c.connect(ctx)
+	if err != nil {
+		return nil, onboarding.Founding{}, err
+	}
+	store := table.New(newDynamoDB(cfg), c.table)
+	return store, onboarding.Founding{World: onboarding.World{Now: time.Now, Rand: rand.Reader}, Store: store}, nil
+}
+
+func createOrganization(ctx context.Context, c *call) error {
+	var password string
+	if c.passwordStdin {
+		var err error
+		if password, err = readPassword(c.in); err != nil {
+			return err
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	_, founding, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	o, m, err := founding.Found(ctx, onboarding.FoundCommand{
+		ID: c.id, Name: c.name, Locale: c.locale, DailySendLimit: c.dailySendLimit, Password: password,
+		Admin: onboarding.Invitee{Address: c.adminEmail, FirstName: c.adminFirstName, LastName: c.adminLastName},
+	})
+	if err != nil {
+		return err
+	}
+	page := c.baseURL + "/join/" + string(o.ID) + "/sign-in"
+	if c.baseURL == "" {
+		page += " below the base URL"
+	}
+	next := m.Email + " signs in at " + page
+	if m.Status == onboarding.MemberPendingActivation {
+		next = fmt.Sprintf("a mail is on its way to %s with a link to set a password.\n"+
+			"\tShould that link expire, \"Forgotten your password?\" at %s sends another", m.Email, page)
+	}
+	w := columns(c.out)
+	fmt.Fprintf(w, "organization\t%s (%s), %d invitations a day\n", o.ID, o.Name, o.Settings.DailySendLimit)
+	fmt.Fprintf(w, "administrator\t%s (%s), %s\n", m.ID, m.Name(), m.Status)
+	fmt.Fprintf(w, "next\t%s.\n", next)
+	return w.Flush()
+}
+
+// readPassword reads the first line, without its end.
+func readPassword(in io.Reader) (string, error) {
+	line, err := bufio.NewReader(io.LimitReader(in, maxPassword)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", fmt.Errorf("read the password: %w", err)
+	}
+	line = strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
+	if line == "" {
+		return "", errors.New("no password: the first line of standard input is empty")
+	}
+	return line, nil
+}
+
+func limitOrganization(ctx context.Context, c *call) error {
+	var was int
+	o, err := c.change(ctx, func(o *onboarding.Organization) {
+		was, o.Settings.DailySendLimit = o.Settings.DailySendLimit, c.dailySendLimit
+	})
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(c.out, "%s may mail %d invitations a day; it was %d.\n", o.ID, o.Settings.DailySendLimit, was)
+	return err
+}
+
+func closeOrganization(ctx context.Context, c *call, closed bool) error {
+	var was bool
+	o, err := c.change(ctx, func(o *onboarding.Organization) { was, o.Closed = o.Closed, closed })
+	if err != nil {
+		return err
+	}
+	already := ""
+	if was == closed {
+		already = " already"
+	}
+	if closed {
+		_, err = fmt.Fprintf(c.out, "%s is closed%s: nobody is invited and nobody joins.\n"+
+			"To undo it: latchkey organization reopen --id %[1]s\n", o.ID, already)
+	} else {
+		_, err = fmt.Fprintf(c.out, "%s is open%s.\n", o.ID, already)
+	}
+	return err
+}
+
+// change edits the organization that --id names.
+func (c *call) change(ctx context.Context, edit func(*onboarding.Organization)) (onboarding.Organization, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	id, err := onboarding.ParseOrganizationID(c.id)
+	if err != nil {
+		return onboarding.Organization{}, err
+	}
+	_, founding, err := c.open(ctx)
+	if err != nil {
+		return onboarding.Organization{}, err
+	}
+	return founding.Change(ctx, id, edit)
+}
+
+func showOrganization(ctx context.Context, c *call) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	id, err := onboarding.ParseOrganizationID(c.id)
+	if err != nil {
+		return err
+	}
+	store, _, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	o, err := store.ReadOrganization(ctx, id)
+	if errors.Is(err, onboarding.ErrNotFound) {
+		return fmt.Errorf("there is no organization %q", id)
+	}
+	if err != nil {
+		return err
+	}
+	used, err := store.ReadUsage(ctx, id, time.Now())
+	if err != nil {
+		return err
+	}
+	status := "open"
+	if o.Closed {
+		status = "closed"
+	}
+	w := columns(c.out)
+	fmt.Fprintf(w, "id\t%s\n", o.ID)
+	fmt.Fprintf(w, "name\t%s\n", o.Name)
+	fmt.Fprintf(w, "status\t%s\n", status)
+	fmt.Fprintf(w, "who can invite\t%s\n", o.Settings.WhoCanInvite)
+	fmt.Fprintf(w, "invitation lifetime\t%s\n", lifetime(o.Settings.InvitationLifetime))
+	fmt.Fprintf(w, "default locale\t%s\n", o.Settings.DefaultLocale)
+	fmt.Fprintf(w, "daily send limit\t%d\n", o.Settings.DailySendLimit)
+	fmt.Fprintf(w, "sent today (UTC)\t%d\n", used)
+	return w.Flush()
+}
+
+func lifetime(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d%day != 0 {
+		return d.String()
+	}
+	return fmt.Sprintf("%d d", d/day)
+}
