@@ -81,8 +81,6 @@ func (o *options) explain(err error) (reason, remedy string) {
 	switch {
 	case errors.As(err, &refused):
 		return refusal(refused), ""
-	case errors.Is(err, onboarding.ErrBusy):
-		return err.Error(), "try again"
 	case errors.As(err, &noTable):
 		return "there is no table " + o.table + " in " + o.region, nameTable
 	case errors.As(err, &noCredentials):

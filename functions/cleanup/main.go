@@ -32,8 +32,10 @@ func main() {
 	}
 	lambda.Start(func(ctx context.Context) error {
 		woken, err := useCase.Redrive(ctx, perShard)
-		if woken > 0 || err != nil {
-			logger.Info("redrive", "count", woken, "error", err)
+		if err != nil {
+			logger.Error("redrive", "count", woken, "error", err)
+		} else if woken > 0 {
+			logger.Info("redrive", "count", woken)
 		}
 		return err
 	})

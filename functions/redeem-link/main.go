@@ -37,5 +37,5 @@ func main() {
 		Now:       time.Now,
 		RequestID: lambdahttp.RequestID,
 	}
-	lambdahttp.Start(api.RedeemLink(edge, world, store, keys, table.Pause))
+	lambdahttp.Start(api.RedeemLink(edge, world, store, keys))
 }

@@ -13,15 +13,20 @@ type gate struct {
 	world onboarding.World
 }
 
-// caller says who makes a request. Where the path names an organization, the session must be of that one.
-func (g gate) caller(r *http.Request) (onboarding.Caller, error) {
+// bearer says whose session a request bears, of whichever organization.
+func (g gate) bearer(r *http.Request) (onboarding.Caller, error) {
 	token, _, err := presented(r)
 	if err != nil {
 		return onboarding.Caller{}, err
 	}
-	c, err := onboarding.Authenticate(r.Context(), g.store, g.world, token)
+	return onboarding.Authenticate(r.Context(), g.store, g.world, token)
+}
+
+// caller says who makes a request. Where the path names an organization, the session must be of that one.
+func (g gate) caller(r *http.Request) (onboarding.Caller, error) {
+	c, err := g.bearer(r)
 	if err != nil {
-		return onboarding.Caller{}, err
+		return c, err
 	}
 	note(r.Context(), slog.String("member_id", c.Member.ID.String()))
 	if org := r.PathValue("org"); org != "" && org != string(c.Organization.ID) {
@@ -32,11 +37,7 @@ func (g gate) caller(r *http.Request) (onboarding.Caller, error) {
 
 // visitor says who is signed in in the browser that opens a page, or nobody.
 func (g gate) visitor(r *http.Request) (c onboarding.Caller, signedIn bool) {
-	token, _, err := presented(r)
-	if err != nil || token == "" {
-		return c, false
-	}
-	c, err = onboarding.Authenticate(r.Context(), g.store, g.world, token)
+	c, err := g.bearer(r)
 	return c, err == nil && string(c.Organization.ID) == r.PathValue("org")
 }
 

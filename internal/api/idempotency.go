@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"time"
 
@@ -47,13 +46,16 @@ type outcome struct {
 	kept any
 }
 
+// action is what a request does. It writes under requestID; repeated says that an earlier try may have done so already.
+type action func(requestID string, repeated bool) (outcome, error)
+
 // run does act, or answers what it answered before. The key belongs to the caller, the method and the route, and is bound to
-// what was asked for. act gets the id under which it writes.
-func (i repeatable) run(w http.ResponseWriter, r *http.Request, c onboarding.Caller, asked any, act func(requestID string) (outcome, error)) error {
+// what was asked for.
+func (i repeatable) run(w http.ResponseWriter, r *http.Request, c onboarding.Caller, asked any, act action) error {
 	attempt := onboarding.NewRequestID(i.world)
 	keys := r.Header.Values("Idempotency-Key")
 	if len(keys) == 0 {
-		out, err := act(attempt)
+		out, err := act(attempt, false)
 		if err != nil {
 			return err
 		}
@@ -75,7 +77,7 @@ func (i repeatable) run(w http.ResponseWriter, r *http.Request, c onboarding.Cal
 	if kept != nil {
 		return replay(w, status, kept)
 	}
-	out, err := act(requestID)
+	out, err := act(requestID, requestID != attempt)
 	if err != nil {
 		return i.release(r, c, name, attempt, err)
 	}
@@ -102,7 +104,7 @@ func (i repeatable) release(r *http.Request, c onboarding.Caller, name, attempt 
 	var refusal *onboarding.Error
 	refused := errors.As(cause, &refusal) && refusal.Code != onboarding.Unavailable
 	if err := i.store.ReleaseRequest(r.Context(), c.Organization.ID, c.Member.ID, name, attempt, refused); err != nil {
-		note(r.Context(), slog.String("release", err.Error()))
+		return errors.Join(cause, err)
 	}
 	return cause
 }

@@ -113,8 +113,8 @@ func (s *inviting) create(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.run(w, r, caller, body, func(requestID string) (outcome, error) {
-		command.RequestID = requestID
+	return s.run(w, r, caller, body, func(requestID string, repeated bool) (outcome, error) {
+		command.RequestID, command.Repeated = requestID, repeated
 		results, err := s.useCase.Invite(r.Context(), caller, command)
 		if err != nil {
 			return outcome{}, err

@@ -68,7 +68,6 @@ var kinds = map[onboarding.Code]kind{
 	onboarding.LinkRevoked:        {http.StatusGone, "The invitation was withdrawn", 0},
 	onboarding.AlreadyAccepted:    {http.StatusConflict, "The invitation was accepted already", 0},
 	onboarding.AlreadyDeclined:    {http.StatusGone, "The invitation was declined", 0},
-	onboarding.SignedInElsewise:   {http.StatusConflict, "You are signed in as somebody else", 0},
 	onboarding.OrganizationClosed: {http.StatusForbidden, "The organization is closed", 0},
 	onboarding.LimitReached:       {http.StatusTooManyRequests, "A limit is reached", time.Hour},
 	onboarding.TooManyAttempts:    {http.StatusTooManyRequests, "Too many attempts", time.Minute},

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"errors"
 	"net/http"
 
@@ -13,13 +12,11 @@ import (
 type RedeemStore interface {
 	onboarding.CallerStore
 	onboarding.RedeemStore
-	EndSession(ctx context.Context, org onboarding.OrganizationID, hash string) error
 }
 
-// RedeemLink serves redeem-link: what the holder of an invitation's link can do, as JSON and as pages. pause waits before a
-// busy transaction is tried again.
-func RedeemLink(e Edge, world onboarding.World, store RedeemStore, keys onboarding.Keys, pause func(context.Context, int) error) http.Handler {
-	s := &redeeming{e, gate{store, world}, onboarding.Redeeming{World: world, Store: store, Keys: keys, Pause: pause}}
+// RedeemLink serves redeem-link: what the holder of an invitation's link can do, as JSON and as pages.
+func RedeemLink(e Edge, world onboarding.World, store RedeemStore, keys onboarding.Keys) http.Handler {
+	s := &redeeming{e, gate{store, world}, onboarding.Redeeming{World: world, Store: store, Keys: keys}}
 	e.Page = errorPage
 	m := NewMux(e)
 	m.handle("GET /v1/public/{org}/invitations/{token}", s.preview)

@@ -21,8 +21,8 @@ func (s *signingIn) signInView(w http.ResponseWriter, r *http.Request, status in
 	return s.write(w, r, status, view)
 }
 
-// write answers a page that bears the organization's name. Whoever asks for an organization that there is not gets the page
-// all the same: nothing on it tells.
+// write answers a page that bears the organization's name. Names of organizations are no secret; whoever asks for one that
+// there is not gets the page all the same, under the handle.
 func (s *signingIn) write(w http.ResponseWriter, r *http.Request, status int, view pages.View) error {
 	if organization(r) == "" {
 		return onboarding.Refuse(onboarding.NotFound, "There is no such page.")
@@ -77,8 +77,8 @@ func enter(w http.ResponseWriter, r *http.Request, caller onboarding.Caller, tok
 
 // signOutForm ends the session and comes back to the invitation that was open, if any.
 func (s *signingIn) signOutForm(w http.ResponseWriter, r *http.Request) error {
-	if visitor, signedIn := s.visitor(r); signedIn {
-		if err := s.useCase.SignOut(r.Context(), visitor); err != nil {
+	if caller, err := s.bearer(r); err == nil { // of whichever organization
+		if err := s.useCase.SignOut(r.Context(), caller); err != nil {
 			return err
 		}
 	}

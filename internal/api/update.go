@@ -48,7 +48,7 @@ func (s *updating) change(act changeInvitation) handler {
 		if err != nil {
 			return err
 		}
-		return s.run(w, r, caller, emptyJSON{}, func(requestID string) (outcome, error) {
+		return s.run(w, r, caller, emptyJSON{}, func(requestID string, _ bool) (outcome, error) {
 			now := s.now.Instant()
 			c, err := act(r.Context(), caller, id, func(c onboarding.Contact) bool { return match.matches(invitationTag(c, now)) }, requestID)
 			if err != nil {

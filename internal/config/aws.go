@@ -2,11 +2,14 @@ package config
 
 import (
 	"context"
+	"net/http"
 	"net/url"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
@@ -33,9 +36,14 @@ func (c Config) AWS(s Service) aws.Config {
 	return a
 }
 
+// tableAnswer is how long DynamoDB may take for the head of an answer, which takes it milliseconds. A connection that died
+// while Lambda held the process frozen shows itself so, and the SDK tries another.
+const tableAnswer = 4 * time.Second
+
 // DynamoDBOptions is for dynamodb.NewFromConfig. DynamoDB Local's error replies carry no checksum, and the SDK would
 // warn at each.
 func (c Config) DynamoDBOptions(o *dynamodb.Options) {
+	o.HTTPClient = awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) { t.ResponseHeaderTimeout = tableAnswer })
 	_, moved := c.endpoints[DynamoDB]
 	o.DisableValidateResponseChecksum = moved
 }

@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"os"
 	"strings"
+
+	"latchkey/internal/onboarding"
 )
 
 // Need is what a function asks of its environment beyond the table, the stage and AWS itself.
@@ -114,8 +116,11 @@ func loopback(host string) bool {
 
 func (r *reader) sender(name string) string {
 	v := r.need(name)
-	if v != "" && (strings.Count(v, "@") != 1 || strings.ContainsFunc(v, func(c rune) bool { return c < ' ' || c == 0x7f })) {
-		r.fault(name + " is not an address to send from")
+	if v == "" {
+		return v
+	}
+	if _, err := onboarding.ParseEmail(v); err != nil {
+		r.fault(name + " is not a bare address to send from")
 	}
 	return v
 }

@@ -14,7 +14,7 @@ func lambda(t *testing.T, changes map[string]string) {
 	env := map[string]string{
 		"LATCHKEY_TABLE": "latchkey", "LATCHKEY_STAGE": "test", "LATCHKEY_BASE_URL": "https://join.example.com",
 		"LATCHKEY_MASTER_KEY_SECRET": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:key", "LATCHKEY_MASTER_KEY_FILE": "",
-		"LATCHKEY_SENDER": "Latchkey <no-reply@example.com>", "LATCHKEY_CONFIGURATION_SET": "set",
+		"LATCHKEY_SENDER": "no-reply@example.com", "LATCHKEY_CONFIGURATION_SET": "set",
 		"AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret-of-aws",
 		"AWS_SESSION_TOKEN": "session-of-aws", "AWS_ENDPOINT_URL_DYNAMODB": "", "AWS_ENDPOINT_URL_SESV2": "",
 		"AWS_ENDPOINT_URL_SNS": "", "AWS_ENDPOINT_URL_SECRETS_MANAGER": "",
@@ -34,7 +34,7 @@ func TestTheEnvironmentBecomesValues(t *testing.T) {
 		t.Fatal(err)
 	}
 	if c.Table != "latchkey" || c.Stage != "test" || c.BaseURL != "https://join.example.com" || c.ConfigurationSet != "set" ||
-		c.Sender != "Latchkey <no-reply@example.com>" || !strings.HasPrefix(c.MasterKeySecret, "arn:") || c.MasterKeyFile != "" {
+		c.Sender != "no-reply@example.com" || !strings.HasPrefix(c.MasterKeySecret, "arn:") || c.MasterKeyFile != "" {
 		t.Errorf("%+v", c)
 	}
 	if shown := fmt.Sprintf("%v %+v %#v", c, c, c); strings.Contains(shown, "of-aws") || strings.Contains(shown, "AKID") {

@@ -158,7 +158,7 @@ func TestAnswersOfTheProviderAreClassified(t *testing.T) {
 	}{
 		{"too many requests", 429, "TooManyRequestsException", "Too many requests", Throttled, false, 3},
 		{"the sending rate", 429, "TooManyRequestsException", "Maximum sending rate exceeded.", Throttled, false, 3},
-		{"the daily quota", 400, "LimitExceededException", "Daily message quota exceeded.", Throttled, false, 3},
+		{"the daily quota", 400, "LimitExceededException", "Daily message quota exceeded.", Paused, false, 3},
 		{"common throttling", 400, "ThrottlingException", "Rate exceeded", Throttled, false, 3},
 		{"throttling by a namespaced type", 400, "com.amazon.coral.availability#ThrottlingException",
 			"Rate exceeded", Throttled, false, 3},

@@ -76,6 +76,9 @@ func (e *Email) classify(ctx context.Context, err error, w *watch) *SendError {
 // judge reads SES's answer. The codes are those of SendEmail and of the common errors in the SES API v2 reference.
 func (e *Email) judge(answer smithy.APIError, status int) (Class, string) {
 	code := answer.ErrorCode()
+	if strings.Contains(answer.ErrorMessage(), "Daily message quota exceeded") {
+		return Paused, "The daily quota of the account at the mail provider is used up."
+	}
 	if _, throttle := retry.DefaultThrottleErrorCodes[code]; throttle || status == http.StatusTooManyRequests {
 		return Throttled, "The mail provider takes no more messages at the moment."
 	}

@@ -3,6 +3,8 @@ package onboarding
 import (
 	"errors"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 	"golang.org/x/text/unicode/norm"
@@ -68,6 +70,9 @@ func checkLocal(local string) error {
 	if local[0] == '.' || local[len(local)-1] == '.' || strings.Contains(local, "..") {
 		return errors.New("dots before the @ stand between other characters")
 	}
+	if _, word, found := strings.Cut(local, "=?"); found && strings.Contains(word, "?=") {
+		return errors.New("the part before the @ looks like an encoded word, which some programs would decode") // RFC 2047
+	}
 	for _, c := range []byte(local) {
 		if !isAtext(c) && c != '.' {
 			return errors.New("the part before the @ has a character that cannot be mailed")
@@ -82,9 +87,13 @@ func isAtext(c byte) bool {
 }
 
 func parseDomain(s string) (string, error) {
+	// Before lower-casing: the Kelvin and the Angstrom sign are not in normal form, and would turn into letters.
 	lower := strings.ToLower(s)
-	if !norm.NFC.IsNormalString(lower) {
+	if !norm.NFC.IsNormalString(s) || !norm.NFC.IsNormalString(lower) {
 		return "", errors.New("the domain is not in its normal form")
+	}
+	if strings.ContainsFunc(s, func(r rune) bool { return r >= utf8.RuneSelf && unicode.ToLower(r) < utf8.RuneSelf }) {
+		return "", errors.New("the domain has a letter that turns into another one") // such as a capital I with a dot
 	}
 	ascii, err := domains.ToASCII(lower)
 	if err != nil || len(ascii) > maxDomain {
@@ -94,6 +103,11 @@ func parseDomain(s string) (string, error) {
 	if back, err := domains.ToUnicode(ascii); err != nil || (lower != ascii && back != lower) {
 		return "", errors.New("the part behind the @ is not a domain name")
 	}
+	for label := range strings.SplitSeq(ascii, ".") {
+		if !isHostLabel(label) {
+			return "", errors.New("the part behind the @ is not a domain name")
+		}
+	}
 	top := ascii[strings.LastIndexByte(ascii, '.')+1:]
 	if top == ascii {
 		return "", errors.New("the domain has no dot")
@@ -102,6 +116,19 @@ func parseDomain(s string) (string, error) {
 		return "", errors.New("the domain ends in something that is no top-level domain")
 	}
 	return ascii, nil
+}
+
+// isHostLabel reports whether a label is one of a host name, RFC 1123 §2.1. idna lets ASCII labels pass that are none.
+func isHostLabel(label string) bool {
+	if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
+		return false
+	}
+	for _, c := range []byte(label) {
+		if !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-') {
+			return false
+		}
+	}
+	return true
 }
 
 // Domain is the ASCII domain of an email address.

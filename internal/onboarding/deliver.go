@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -15,8 +16,8 @@ import (
 // once, and at most once more for each attempt whose end nobody saw.
 
 const (
-	sendTime        = 10 * time.Second // what one handing over may take; after that it is cut off
-	leaseTime       = 15 * time.Second // longer than that: whose lease has run out is not sending any more
+	leaseTime       = 15 * time.Second // of which a claim and a handing over take what they need
+	leaseMargin     = 3 * time.Second  // a handing over is cut off that long before: whose lease has run out is not sending
 	pausedRest      = 5 * time.Minute
 	maxSendAttempts = 10
 	deliverWorkers  = 8
@@ -138,7 +139,8 @@ func (u Delivering) Deliver(ctx context.Context, owed []Owed) (failed []Owed) {
 
 func (u Delivering) deliver(ctx context.Context, o Owed, organizations *once[OrganizationID, Organization]) error {
 	now := u.World.Instant()
-	c, err := u.Store.Claim(ctx, o, newULID(u.World).String(), now, now.Add(leaseTime))
+	lease := now.Add(leaseTime)
+	c, err := u.Store.Claim(ctx, o, newULID(u.World).String(), now, lease)
 	if errors.Is(err, ErrNotFound) {
 		return nil
 	}
@@ -151,15 +153,17 @@ func (u Delivering) deliver(ctx context.Context, o Owed, organizations *once[Org
 		u.Report(o, Outcome{}, err)
 		return err
 	}
-	out := Outcome{At: now}
-	letter, wanted, err := u.compose(ctx, org, c)
+	letter, unwanted, err := u.compose(ctx, org, c)
 	if err != nil {
-		u.Report(o, out, err)
+		u.Report(o, Outcome{}, err)
 		return err
 	}
-	var sendErr error
-	if wanted {
-		sendErr = u.send(ctx, c, letter)
+	out, sendErr := Outcome{At: now, Status: DeliveryFailed, Error: unwanted.reason}, error(nil)
+	switch {
+	case unwanted.silent:
+		out = Outcome{At: now}
+	case unwanted.reason == "":
+		sendErr = u.send(ctx, c, letter, lease)
 		out = u.judge(c, sendErr)
 	}
 	err = u.Store.Settle(ctx, o, c, out)
@@ -167,13 +171,17 @@ func (u Delivering) deliver(ctx context.Context, o Owed, organizations *once[Org
 	return err
 }
 
-// send hands the letter over, in less time than the lease lasts. A message whose attempts all ended without a word is
-// given up: something about it kills its sender.
-func (u Delivering) send(ctx context.Context, c Claimed, l Letter) error {
+// send hands the letter over before the lease ends, however long the claim took. A message whose attempts all ended without
+// a word is given up: something about it kills its sender.
+func (u Delivering) send(ctx context.Context, c Claimed, l Letter, lease time.Time) error {
 	if c.Attempts > maxSendAttempts {
 		return &SendError{Class: SendRefused, Reason: "too many attempts ended unseen", Err: errors.New("given up")}
 	}
-	ctx, cancel := context.WithTimeout(ctx, sendTime)
+	left := lease.Add(-leaseMargin).Sub(u.World.Now())
+	if left <= 0 {
+		return &SendError{Class: SendLater, Reason: "the table was too slow", Err: errors.New("no time left to send in")}
+	}
+	ctx, cancel := context.WithTimeout(ctx, left)
 	defer cancel()
 	return u.Sender.Send(ctx, l)
 }
@@ -201,9 +209,16 @@ func (u Delivering) judge(c Claimed, err error) Outcome {
 	return out
 }
 
+// unwanted says why a message is not for sending any more. Its zero value: it is. A silent reason is nothing to tell, for
+// another change has told already.
+type unwanted struct {
+	reason string
+	silent bool
+}
+
 // compose makes the letter of a message, if it is still wanted: nothing is sent for what was revoked, answered, replaced
 // by a newer round or overtaken by time.
-func (u Delivering) compose(ctx context.Context, org Organization, c Claimed) (Letter, bool, error) {
+func (u Delivering) compose(ctx context.Context, org Organization, c Claimed) (Letter, unwanted, error) {
 	l := Letter{Kind: c.Message.Kind, Locale: c.Message.Locale, Organization: org, ID: c.Message.ID}
 	now := u.World.Now()
 	if c.Member != nil {
@@ -212,25 +227,34 @@ func (u Delivering) compose(ctx context.Context, org Organization, c Claimed) (L
 			u.Keys.Derive(PurposePassword, org.ID, c.Member.ID, c.Reset.Round, c.Reset.Nonce).Reveal()
 		wanted := c.Reset.Open(now) && c.Reset.Round == c.Message.Round &&
 			(c.Member.Status == MemberActive || c.Member.Status == MemberPendingActivation)
-		return l, wanted, nil
+		return l, unwanted{silent: !wanted}, nil
 	}
 	i := c.Contact.Invitation
-	if org.Closed || !c.Contact.Invited || i.Round != c.Message.Round || i.Status != InvitationPending {
-		return l, false, nil
-	}
 	l.To, l.Recipient, l.Inviter, l.Until = c.Contact.Address, i.FirstName, i.InviterName, i.ExpiresAt
-	if c.Message.Kind == MessageLinkRequest {
-		inviter, err := u.Store.ReadMember(ctx, org.ID, i.Inviter.ID)
-		if errors.Is(err, ErrNotFound) || err == nil && inviter.Status != MemberActive {
-			return l, false, nil
-		}
-		l.Applicant = c.Contact.Address.Value
-		l.To, l.Recipient, l.Inviter, l.Locale = Address{Email, inviter.Email}, inviter.FirstName, "", inviter.Locale
-		return l, true, err
+	switch {
+	case !c.Contact.Invited || i.Round != c.Message.Round || i.Status != InvitationPending:
+		return l, unwanted{silent: true}, nil
+	case org.Closed:
+		return l, unwanted{reason: "Not sent: the organization was closed."}, nil
+	case c.Message.Kind == MessageLinkRequest:
+		return u.composeLinkRequest(ctx, l, c)
+	case i.Now(now) != InvitationPending:
+		return l, unwanted{reason: "Not sent: the invitation expired before it could be."}, nil
 	}
 	l.Link = u.BaseURL + "/join/" + string(org.ID) + "/" +
 		u.Keys.Derive(PurposeMailed, org.ID, c.Contact.ID, i.Round, c.Contact.Nonce).Reveal()
-	return l, i.Now(now) == InvitationPending, nil
+	return l, unwanted{}, nil
+}
+
+// composeLinkRequest addresses the letter to the inviter, in their language, if they are still there.
+func (u Delivering) composeLinkRequest(ctx context.Context, l Letter, c Claimed) (Letter, unwanted, error) {
+	inviter, err := u.Store.ReadMember(ctx, c.Organization, c.Contact.Invitation.Inviter.ID)
+	if errors.Is(err, ErrNotFound) || err == nil && inviter.Status != MemberActive {
+		return l, unwanted{silent: true}, nil
+	}
+	l.Applicant = c.Contact.Address.Value
+	l.To, l.Recipient, l.Inviter, l.Locale = Address{Email, inviter.Email}, inviter.FirstName, "", inviter.Locale
+	return l, unwanted{}, err
 }
 
 // RedriveStore is what driving stuck messages asks of the table.
@@ -257,25 +281,28 @@ type Redriving struct {
 	Store RedriveStore
 }
 
-// Redrive wakes what is due, up to limit items of each shard, and answers how many.
+// Redrive wakes what is due, up to limit items of each shard, and answers how many. What fails holds up nothing else.
 func (u Redriving) Redrive(ctx context.Context, limit int) (int, error) {
-	now, woken := u.World.Instant(), 0
+	now := u.World.Instant()
+	var woken atomic.Int64
+	var all []error
 	for shard := range OutboxShards {
 		due, err := u.Store.ReadDue(ctx, shard, now, limit)
-		if err != nil {
-			return woken, err
-		}
-		group, ctx := errgroup.WithContext(ctx)
+		errs := make([]error, len(due))
+		var group errgroup.Group
 		group.SetLimit(deliverWorkers)
-		for _, d := range due {
-			group.Go(func() error { return u.Store.Wake(ctx, d, now.Add(RedriveAfter)) })
+		for i, d := range due {
+			group.Go(func() error {
+				if errs[i] = u.Store.Wake(ctx, d, now.Add(RedriveAfter)); errs[i] == nil {
+					woken.Add(1)
+				}
+				return nil
+			})
 		}
-		if err := group.Wait(); err != nil {
-			return woken, err
-		}
-		woken += len(due)
+		group.Wait()
+		all = append(append(all, err), errs...)
 	}
-	return woken, nil
+	return int(woken.Load()), errors.Join(all...)
 }
 
 // OutboxShard is the shard of an item.

@@ -23,7 +23,6 @@ const (
 	LinkRevoked        Code = "link_revoked"
 	AlreadyAccepted    Code = "already_accepted"
 	AlreadyDeclined    Code = "already_declined"
-	SignedInElsewise   Code = "signed_in_as_another"
 	OrganizationClosed Code = "organization_closed"
 	LimitReached       Code = "limit_reached"
 	TooManyAttempts    Code = "too_many_attempts"

@@ -73,15 +73,16 @@ func (i Invitation) Now(now time.Time) InvitationStatus {
 // Contact is all that an organization knows of one address: one item, so that uniqueness, "already a member" and
 // "already invited" are one read, and an invitation is one conditional write.
 type Contact struct {
-	ID         ContactID
-	Address    Address
-	Member     MemberID // zero while nobody
-	Invitation Invitation
-	Invited    bool   // whether there is an invitation
-	Nonce      []byte // of the invitation's present round
-	Messages   []Message
-	RequestID  string // of the last write that made or changed the offer
-	Version    int64
+	ID             ContactID
+	Address        Address
+	Member         MemberID // zero while nobody
+	Invitation     Invitation
+	Invited        bool   // whether there is an invitation
+	Nonce          []byte // of the invitation's present round
+	Messages       []Message
+	RequestID      string        // of the last write that made or changed the offer
+	RequestVerdict InviteVerdict // what that request said of it, if it invited
+	Version        int64
 }
 
 // Message is a mail that an item owes. It holds no secret: whoever sends it derives the link.

@@ -34,6 +34,7 @@ type InviteCommand struct {
 	Notify     bool   // whether Latchkey mails the link; else the caller gets it
 	Resend     bool   // whether an invitation that is pending already is mailed again
 	RequestID  string // the same for a repeated request, so that it recognises its own writes
+	Repeated   bool   // whether an earlier try of this request may have written already
 }
 
 // InviteVerdict says what became of one recipient.
@@ -73,6 +74,8 @@ type InviteStore interface {
 	// ReplaceOffer writes a contact's invitation anew on condition that the contact is still at version;
 	// else it answers ErrConflict.
 	ReplaceOffer(ctx context.Context, org OrganizationID, c Contact, version int64) error
+	// ReadContacts answers those of the contacts that exist.
+	ReadContacts(ctx context.Context, org OrganizationID, ids []ContactID) (map[ContactID]Contact, error)
 	// ReadContact returns ErrNotFound if the address is unknown.
 	ReadContact(ctx context.Context, org OrganizationID, id ContactID) (Contact, error)
 	// ReadMemberStatus answers the status of each member that exists.
@@ -100,6 +103,12 @@ func (u Inviting) Invite(ctx context.Context, caller Caller, cmd InviteCommand) 
 		b.cmd.Locale = caller.Organization.Settings.DefaultLocale
 	}
 	waiting := b.sort()
+	if cmd.Repeated {
+		var err error
+		if waiting, err = b.recognise(ctx, waiting); err != nil {
+			return nil, err
+		}
+	}
 	if err := b.write(ctx, waiting); err != nil {
 		return nil, err
 	}
@@ -156,7 +165,7 @@ func (b *batch) sort() []candidate {
 
 // offer is the contact as a new invitation makes it.
 func (b *batch) offer(id ContactID, a Address, first, last string) Contact {
-	c := Contact{ID: id, Address: a, Invited: true, Nonce: b.World.Nonce(), RequestID: b.cmd.RequestID, Version: 1,
+	c := Contact{ID: id, Address: a, Invited: true, Nonce: b.World.Nonce(), RequestID: b.cmd.RequestID, RequestVerdict: Created, Version: 1,
 		Invitation: Invitation{
 			Status: InvitationPending, Round: 1, FirstName: first, LastName: last,
 			MemberType: b.cmd.Type, Role: b.cmd.Role, JobTitle: b.cmd.JobTitle, Locale: b.cmd.Locale,
@@ -176,37 +185,78 @@ func (c *Contact) owe(m Message) {
 	c.Invitation.Delivery = Delivery{Status: DeliveryQueued, LastEventAt: m.At}
 }
 
+// recognise gives their verdict to the recipients that an earlier try of this request has invited, and returns the others.
+func (b *batch) recognise(ctx context.Context, candidates []candidate) (others []candidate, err error) {
+	ids := make([]ContactID, len(candidates))
+	for i, c := range candidates {
+		ids[i] = c.offer.ID
+	}
+	there, err := b.Store.ReadContacts(ctx, b.caller.Organization.ID, ids)
+	for _, c := range candidates {
+		if one := there[c.offer.ID]; b.ours(one) {
+			b.settle(c.place, one.RequestVerdict, "", &one)
+		} else {
+			others = append(others, c)
+		}
+	}
+	return others, err
+}
+
+// ours reports whether this request wrote the offer as it stands.
+func (b *batch) ours(c Contact) bool {
+	return c.Invited && c.RequestID == b.cmd.RequestID && c.Invitation.Status == InvitationPending
+}
+
 // write invites the candidates, as many as today's limit lets be mailed. What an address that needs no mail leaves over
 // goes to those behind it; what is left in the end goes back.
 func (b *batch) write(ctx context.Context, waiting []candidate) error {
 	allowance := len(waiting)
+	org, inviter := b.caller.Organization, b.caller.Member.ID
 	if b.cmd.Notify && allowance > 0 {
 		var err error
-		allowance, err = b.Store.ReserveSends(ctx, b.caller.Organization.ID, b.now, b.caller.Member.ID, len(waiting), b.caller.Organization.Settings.DailySendLimit)
-		if err != nil {
+		if allowance, err = b.Store.ReserveSends(ctx, org.ID, b.now, inviter, len(waiting), org.Settings.DailySendLimit); err != nil {
 			return err
 		}
 	}
 	for len(waiting) > 0 && allowance > 0 {
 		n := min(allowance, len(waiting))
 		if err := b.place(ctx, waiting[:n]); err != nil {
-			return err
+			return b.giveUp(ctx, waiting[:n], allowance, err)
 		}
-		for _, c := range waiting[:n] {
-			switch b.results[c.place].Verdict {
-			case Created, Reopened, Resent:
-				allowance--
-			}
-		}
+		allowance -= b.written(waiting[:n])
 		waiting = waiting[n:]
 	}
 	for _, c := range waiting {
 		b.results[c.place].Verdict, b.results[c.place].Reason = OverLimit, "today's sending limit of the organization is reached"
 	}
 	if b.cmd.Notify && allowance > 0 {
-		return b.Store.ReturnSends(ctx, b.caller.Organization.ID, b.now, b.caller.Member.ID, allowance)
+		return b.Store.ReturnSends(ctx, org.ID, b.now, inviter, allowance)
 	}
 	return nil
+}
+
+// written counts the candidates that a mail is owed to.
+func (b *batch) written(candidates []candidate) (n int) {
+	for _, c := range candidates {
+		switch b.results[c.place].Verdict {
+		case Created, Reopened, Resent:
+			n++
+		}
+	}
+	return n
+}
+
+// giveUp returns what a request that failed halfway has reserved and surely not used. Where even that cannot be found out,
+// it stays counted: less is sent then, not more.
+func (b *batch) giveUp(ctx context.Context, candidates []candidate, allowance int, cause error) error {
+	if !b.cmd.Notify {
+		return cause
+	}
+	if _, err := b.recognise(ctx, candidates); err != nil {
+		return errors.Join(cause, err)
+	}
+	unused := allowance - b.written(candidates)
+	return errors.Join(cause, b.Store.ReturnSends(ctx, b.caller.Organization.ID, b.now, b.caller.Member.ID, unused))
 }
 
 // place writes the candidates: all that are new at once, then those whose address is known, each on its own.
@@ -245,17 +295,13 @@ func (b *batch) place(ctx context.Context, candidates []candidate) error {
 
 // replace judges an address that is known already, and makes the offer anew where it may be made.
 func (b *batch) replace(ctx context.Context, c candidate, there Contact, status map[MemberID]MemberStatus) error {
-	tried := InviteVerdict("")
 	for range inviteAttempts {
 		next, verdict, reason := b.judge(c.offer, there, status)
 		if next == nil {
-			if verdict == Created && tried != "" { // the write whose answer was lost
-				verdict = tried
-			}
 			b.settle(c.place, verdict, reason, &there)
 			return nil
 		}
-		tried = verdict
+		next.RequestVerdict = verdict
 		err := b.Store.ReplaceOffer(ctx, b.caller.Organization.ID, *next, there.Version)
 		if err == nil {
 			b.settle(c.place, verdict, reason, next)
@@ -275,12 +321,8 @@ func (b *batch) replace(ctx context.Context, c candidate, there Contact, status 
 func (b *batch) judge(offer, there Contact, status map[MemberID]MemberStatus) (next *Contact, v InviteVerdict, reason string) {
 	i := there.Invitation
 	switch {
-	case there.Invited && there.RequestID == b.cmd.RequestID && i.Status == InvitationPending:
-		// An earlier try of this very request wrote it.
-		if i.Round > 1 {
-			return nil, Reopened, ""
-		}
-		return nil, Created, ""
+	case b.ours(there): // an earlier try of this very request wrote it
+		return nil, there.RequestVerdict, ""
 	case !there.Member.IsZero() && status[there.Member] == MemberDismissed:
 		return nil, DismissedMember, "this person was dismissed; rehire them instead"
 	case !there.Member.IsZero():
@@ -289,7 +331,7 @@ func (b *batch) judge(offer, there Contact, status map[MemberID]MemberStatus) (n
 		if !b.cmd.Resend || !b.cmd.Notify || !b.mayResend(there) {
 			return nil, AlreadyInvited, "an invitation is pending"
 		}
-		again, err := there.resend(b.World, b.caller.Organization)
+		again, err := there.resend(b.World, b.caller)
 		if err != nil {
 			return nil, AlreadyInvited, "an invitation was mailed within the last minute"
 		}

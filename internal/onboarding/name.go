@@ -35,10 +35,28 @@ func ParseName(s string) (string, error) {
 	if utf8.RuneCountInString(s) > maxName {
 		return "", flaw{"too_long", "this has at most 100 characters"}
 	}
-	if hostLike().MatchString(s) || strings.ContainsAny(s, "<>@") {
+	read := asRead(s)
+	if read == "" && s != "" {
+		return "", flaw{"invalid", "this has nothing that can be seen"}
+	}
+	if hostLike().MatchString(read) || strings.ContainsAny(s, "<>@") {
 		return "", flaw{"invalid", "this reads like a web or mail address; put a space after a dot"}
 	}
 	return s, nil
+}
+
+// asRead is a name as a mail client may read it: compatibility forms folded, marks and what cannot be seen gone, every full
+// stop a dot.
+func asRead(s string) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		switch {
+		case unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf):
+			return -1
+		case r == '\u3002':
+			return '.'
+		}
+		return r
+	}, norm.NFKD.String(s)))
 }
 
 // fullName joins what there is of a name.

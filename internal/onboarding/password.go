@@ -16,7 +16,7 @@ import (
 const (
 	minPassword      = 15   // code points
 	maxPasswordBytes = 1024 // checked before hashing, so that nobody makes us hash a book
-	minLeftover      = 8    // code points that must remain once the obvious words are taken out
+	minLeftover      = 8    // code points that must remain beside the obvious words
 )
 
 // argon2id with the parameters OWASP gives as the floor for 19 MiB. They stand in every hash, so they can be raised later.
@@ -58,22 +58,41 @@ func NewPassword(s string, avoid ...string) (Password, error) {
 	return Password{s}, nil
 }
 
+// guessable judges what is left beside the obvious words. A word covers its letters and takes nothing from another word, so
+// one word more never makes a password better.
 func guessable(lower string, avoid []string) bool {
-	rest := lower
-	for _, group := range [][]string{avoid, commonWords} {
-		for _, words := range group {
-			for _, w := range strings.FieldsFunc(strings.ToLower(words), func(r rune) bool { return strings.ContainsRune(" .-_@+", r) }) {
+	covered := make([]bool, len(lower))
+	for _, words := range [][]string{avoid, commonWords} {
+		for _, text := range words {
+			for _, w := range strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return strings.ContainsRune(" .-_@+", r) }) {
 				if utf8.RuneCountInString(w) >= 3 {
-					rest = strings.ReplaceAll(rest, w, "")
+					cover(covered, lower, w)
 				}
 			}
 		}
 	}
-	distinct := map[rune]bool{}
-	for _, r := range rest {
-		distinct[r] = true
+	left, distinct := 0, map[rune]bool{}
+	for at, r := range lower {
+		if !covered[at] {
+			left++
+			distinct[r] = true
+		}
 	}
-	return utf8.RuneCountInString(rest) < minLeftover || len(distinct) < 5 || repeats(lower) || sequence(lower)
+	return left < minLeftover || len(distinct) < 5 || repeats(lower) || sequence(lower)
+}
+
+// cover marks every place of word in s.
+func cover(covered []bool, s, word string) {
+	for start := 0; ; {
+		at := strings.Index(s[start:], word)
+		if at < 0 {
+			return
+		}
+		for i := range len(word) {
+			covered[start+at+i] = true
+		}
+		start += at + 1
+	}
 }
 
 // repeats reports whether s is one short piece over and over.
@@ -130,7 +149,7 @@ func (h PasswordHash) Matches(attempt string) bool {
 	if _, err := fmt.Sscanf(parts[2], "v=%d", &version); err != nil || version != argon2.Version {
 		return false
 	}
-	if _, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &memory, &time, &threads); err != nil {
+	if _, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &memory, &time, &threads); err != nil || time == 0 || threads == 0 {
 		return false
 	}
 	salt, err := base64.RawStdEncoding.DecodeString(parts[4])

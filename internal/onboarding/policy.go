@@ -35,8 +35,12 @@ func Decide(s Settings, a Actor, o Offer) Verdict {
 		return deny("inviter_inactive", "Whoever invites must be an active member.")
 	case a.Type == Guest:
 		return deny("guests_do_not_invite", "Guests invite nobody.")
+	case a.Type != Employee && a.Type != Partner:
+		return deny("unknown_inviter", "Whoever invites must be an employee or a certified partner.")
 	case !a.admin() && s.WhoCanInvite != EveryoneInvite:
 		return deny("admins_invite", "Only administrators can invite.")
+	case o.Role != RoleMember && o.Role != RoleAdmin:
+		return deny("unknown_role", "This role is not known.")
 	case o.Role == RoleAdmin && (a.Role != RoleAdmin || a.Type != Employee):
 		return deny("role_ceiling", "Only administrators can invite administrators.")
 	case o.Role == RoleAdmin && o.Type != Employee:

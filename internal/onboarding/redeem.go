@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	acceptAttempts  = 5
+	acceptAttempts  = 3
 	linkRequestRest = 24 * time.Hour // between two requests for a new link of one invitation
 )
 
@@ -19,7 +19,7 @@ type RedeemStore interface {
 	ReadMember(ctx context.Context, org OrganizationID, id MemberID) (Member, error)
 	// Accept makes the member out of the invitation in one transaction, which holds only if the invitation is pending in
 	// this round at a.At, the address is nobody's, and the inviter is as the invitation says. It returns ErrConflict where
-	// the invitation is otherwise, ErrInviterChanged where the inviter is, and ErrBusy where another transaction was in the way.
+	// the invitation is otherwise, and ErrInviterChanged where the inviter is.
 	Accept(ctx context.Context, a Acceptance) error
 	// Decline ends a pending invitation of this round; ErrConflict if it is otherwise.
 	Decline(ctx context.Context, org OrganizationID, c Contact, at time.Time) error
@@ -29,9 +29,6 @@ type RedeemStore interface {
 
 // ErrInviterChanged is what a store answers where the inviter is no longer what the invitation says.
 var ErrInviterChanged = errors.New("the inviter has changed")
-
-// ErrBusy is what a store answers where another transaction was in the way. Nothing was written; try again.
-var ErrBusy = errors.New("another transaction is in the way")
 
 // Acceptance is all that changes when an invitation is accepted.
 type Acceptance struct {
@@ -49,14 +46,13 @@ type Redeeming struct {
 	World World
 	Store RedeemStore
 	Keys  Keys
-	Pause func(ctx context.Context, try int) error // waits before a busy transaction is tried again
 }
 
 // OpenOffer is an invitation that its link opens, and the organization that makes it.
 type OpenOffer struct {
 	Organization Organization
 	Contact      Contact
-	token        Token
+	mailed       bool // whether the link is the mailed one, which proves the mailbox
 }
 
 // Open says what a link leads to. An offer that cannot be taken any more is answered beside the refusal that says why,
@@ -76,7 +72,7 @@ func (u Redeeming) Open(ctx context.Context, org OrganizationID, text string) (O
 	if !c.Invited || c.Invitation.Round != token.Round || !u.Keys.Opens(token, org, c.Nonce) {
 		return OpenOffer{}, errLink()
 	}
-	offer := OpenOffer{Organization: o, Contact: c, token: token}
+	offer := OpenOffer{Organization: o, Contact: c, mailed: token.Purpose == PurposeMailed}
 	return offer, offer.state(u.World.Instant())
 }
 
@@ -124,7 +120,7 @@ func (u Redeeming) Accept(ctx context.Context, org OrganizationID, text string, 
 	if err != nil {
 		return Caller{}, SessionToken{}, err
 	}
-	for try := range acceptAttempts {
+	for range acceptAttempts {
 		a.Inviter = inviter
 		err = u.Store.Accept(ctx, a)
 		switch {
@@ -143,14 +139,11 @@ func (u Redeeming) Accept(ctx context.Context, org OrganizationID, text string, 
 			if err := offer.decide(inviter); err != nil {
 				return Caller{}, SessionToken{}, err
 			}
-		case !errors.Is(err, ErrBusy):
-			return Caller{}, SessionToken{}, err
-		}
-		if err := u.Pause(ctx, try); err != nil {
+		default:
 			return Caller{}, SessionToken{}, err
 		}
 	}
-	return Caller{}, SessionToken{}, &Error{Code: Unavailable, Message: "Too many people join at this moment. Try again.", RetryAfter: time.Second}
+	return Caller{}, SessionToken{}, Refuse(Unavailable, "Others are changing this invitation. Try again.")
 }
 
 // decide asks the policy once more, with the inviter as they are.
@@ -174,7 +167,7 @@ func (u Redeeming) prepare(offer OpenOffer, p Profile) (Acceptance, SessionToken
 	m := Member{
 		ID: NewMemberID(u.World), Organization: offer.Organization.ID, Status: MemberActive, Type: i.MemberType, Role: i.Role,
 		FirstName: first, LastName: last, JobTitle: i.JobTitle,
-		Email: offer.Contact.Address.Value, EmailVerified: offer.token.Purpose == PurposeMailed,
+		Email: offer.Contact.Address.Value, EmailVerified: offer.mailed,
 		Locale: i.Locale, CreatedAt: now, JoinedAt: now, UpdatedAt: now, Version: 1,
 	}
 	credentials := Credentials{Password: password.Hash(u.World), Epoch: 1}

@@ -71,12 +71,11 @@ func (u SigningIn) SignIn(ctx context.Context, org OrganizationID, login, passwo
 	return Caller{Organization: o, Member: m, Session: session}, token, nil
 }
 
-// find counts an attempt and looks a login up. Where there is nobody, it answers zero values after the same reads.
+// find counts an attempt and looks a login up. Where there is nobody, or no such organization, it answers zero values after
+// the same reads and writes.
 func (u SigningIn) find(ctx context.Context, org OrganizationID, login, source, act string, window time.Duration, perLogin, perSource int) (
 	o Organization, id ContactID, m Member, c Credentials, err error) {
-	if o, err = u.Store.ReadOrganization(ctx, org); errors.Is(err, ErrNotFound) {
-		return o, id, m, c, nil
-	} else if err != nil {
+	if o, err = u.Store.ReadOrganization(ctx, org); err != nil && !errors.Is(err, ErrNotFound) {
 		return o, id, m, c, err
 	}
 	// What is no address has no contact; it is counted and looked up all the same.
@@ -139,14 +138,15 @@ func (u SigningIn) ChangePassword(ctx context.Context, caller Caller, current, n
 	if errors.Is(err, ErrConflict) {
 		return Caller{}, SessionToken{}, errSignIn()
 	}
+	m.UpdatedAt, m.Version = session.CreatedAt, m.Version+1
 	return Caller{Organization: o, Member: m, Session: session}, token, err
 }
 
 // RequestReset mails a way to set the password to the address, if it is a member's who may sign in or is yet to be
 // activated. The answer is the same for everybody.
 func (u SigningIn) RequestReset(ctx context.Context, org OrganizationID, login, source string) error {
-	o, id, m, credentials, err := u.find(ctx, org, login, source, "reset", resetWindow, resetsPerLogin, resetsPerSource)
-	if err != nil || o.ID == "" {
+	_, id, m, credentials, err := u.find(ctx, org, login, source, "reset", resetWindow, resetsPerLogin, resetsPerSource)
+	if err != nil {
 		return err
 	}
 	reset, kind := u.nextReset(m, credentials.Reset), MessagePasswordReset

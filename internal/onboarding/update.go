@@ -15,6 +15,8 @@ type UpdateStore interface {
 	ReplaceOffer(ctx context.Context, org OrganizationID, c Contact, version int64) error
 	// ReserveSends takes up to want from the organization's limit of the day and answers how many it got. It fails closed.
 	ReserveSends(ctx context.Context, org OrganizationID, day time.Time, inviter MemberID, want, limit int) (int, error)
+	// ReturnSends gives back what was not used.
+	ReturnSends(ctx context.Context, org OrganizationID, day time.Time, inviter MemberID, unused int) error
 }
 
 // Updating is the use case: sending a pending invitation again, and taking one back.
@@ -28,12 +30,12 @@ type Match func(Contact) bool
 
 // Resend mails the invitation again. A pending one keeps its link and gets its full time anew; an expired one is pending again.
 func (u Updating) Resend(ctx context.Context, caller Caller, id ContactID, match Match, requestID string) (Contact, error) {
-	org := caller.Organization
+	org, today := caller.Organization, u.World.Instant()
 	if org.Closed {
 		return Contact{}, errClosed()
 	}
 	reserved := false
-	return u.change(ctx, caller, id, match, requestID, func(c Contact) (Contact, error) {
+	sent, err := u.change(ctx, caller, id, match, requestID, func(c Contact) (Contact, error) {
 		i := c.Invitation
 		if v := Decide(org.Settings, caller.Member.Actor(), Offer{i.MemberType, i.Role}); !v.Allowed {
 			return Contact{}, Refuse(Forbidden, v.Sentence)
@@ -41,31 +43,30 @@ func (u Updating) Resend(ctx context.Context, caller Caller, id ContactID, match
 		if i.Status != InvitationPending {
 			return Contact{}, Refuse(Conflict, "The invitation is "+string(i.Status)+". Invite the address again instead.")
 		}
-		next, err := c.resend(u.World, org)
-		if err != nil {
-			return Contact{}, err
+		next, err := c.resend(u.World, caller)
+		if err != nil || reserved {
+			return next, err
 		}
-		if reserved {
-			return next, nil
-		}
-		n, err := u.Store.ReserveSends(ctx, org.ID, u.World.Instant(), caller.Member.ID, 1, org.Settings.DailySendLimit)
+		n, err := u.Store.ReserveSends(ctx, org.ID, today, caller.Member.ID, 1, org.Settings.DailySendLimit)
 		if err != nil {
 			return Contact{}, err
 		}
 		if n == 0 {
-			now := u.World.Instant()
 			return Contact{}, &Error{Code: LimitReached, Message: "Today's sending limit of the organization is reached.",
-				RetryAfter: now.Truncate(24 * time.Hour).Add(24 * time.Hour).Sub(now)}
+				RetryAfter: today.Truncate(24 * time.Hour).Add(24 * time.Hour).Sub(today)}
 		}
 		reserved = true
-		// Whoever sends an offer again answers for it from now on.
-		next.Invitation.Inviter, next.Invitation.InviterName = caller.Member.Actor(), caller.Member.Name()
 		return next, nil
 	})
+	if err != nil && reserved {
+		err = errors.Join(err, u.Store.ReturnSends(ctx, org.ID, today, caller.Member.ID, 1))
+	}
+	return sent, err
 }
 
-// resend owes the invitation once more. The link stays the same, so copies that are under way keep working.
-func (c Contact) resend(w World, org Organization) (Contact, error) {
+// resend owes the invitation once more. The link stays the same, so copies that are under way keep working. Whoever sends
+// an offer again answers for it from then on.
+func (c Contact) resend(w World, caller Caller) (Contact, error) {
 	now, i := w.Instant(), c.Invitation
 	last := i.LastSentAt
 	if i.Delivery.Status == DeliveryQueued {
@@ -76,7 +77,8 @@ func (c Contact) resend(w World, org Organization) (Contact, error) {
 	}
 	c.Messages = nil
 	c.owe(newMessage(w, MessageInvitation, i.Locale, i.Round))
-	c.Invitation.ExpiresAt = now.Add(org.Settings.InvitationLifetime)
+	c.Invitation.Inviter, c.Invitation.InviterName = caller.Member.Actor(), caller.Member.Name()
+	c.Invitation.ExpiresAt = now.Add(caller.Organization.Settings.InvitationLifetime)
 	c.Invitation.UpdatedAt = now
 	c.Invitation.LinkAskedAt = time.Time{}
 	c.Version++

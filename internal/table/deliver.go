@@ -68,7 +68,7 @@ func (t *Table) Settle(ctx context.Context, o onboarding.Owed, c onboarding.Clai
 	if !out.Retry.IsZero() {
 		return t.settleLater(ctx, told, c, out)
 	}
-	return t.settleDone(ctx, told, o.Message)
+	return t.settleDone(ctx, told)
 }
 
 // settleLater gives up the lease and sets when the message is due again. The wake-up stays held: cleanup drives it then.
@@ -85,37 +85,17 @@ func (t *Table) settleLater(ctx context.Context, told change, c onboarding.Claim
 	return err
 }
 
-// settleDone removes the message, and with the last one all that wakes deliver and lists the item as owing.
-func (t *Table) settleDone(ctx context.Context, told change, message string) error {
-	set := ""
+// settleDone removes the message, and with it all that wakes deliver and lists the item as owing: every write that owes a
+// message replaces the outbox, so there is no other. One that has been replaced meanwhile is no longer ours to settle.
+func (t *Table) settleDone(ctx context.Context, told change) error {
 	if told.set != "" {
-		set = "SET " + told.set + " "
+		told.set = "SET " + told.set
 	}
-	last := told
-	last.vals = map[string]any{":single": 1}
-	for name, value := range told.vals {
-		last.vals[name] = value
-	}
-	last.set = set + "REMOVE #outbox, #outbox_wake, #by_outbox_pk, #by_outbox_sk"
-	last.condition = "attribute_exists(#outbox.#m) AND size(#outbox) = :single"
-	there, err := t.update(ctx, last, errNotLast, types.ReturnValueNone)
-	if !errors.Is(err, errNotLast) {
-		return err
-	}
-	var owed outboxItem
-	if err := decode(there, &owed); err != nil {
-		return err
-	}
-	if _, still := owed.Outbox[message]; !still {
-		return nil
-	}
-	told.set = set + "REMOVE #outbox.#m"
 	told.condition = "attribute_exists(#outbox.#m)"
-	_, err = t.update(ctx, told, nil, types.ReturnValueNone)
+	outboxItem{}.into(&told)
+	_, err := t.update(ctx, told, nil, types.ReturnValueNone)
 	return err
 }
-
-var errNotLast = errors.New("not the last message")
 
 func join(a, b string) string {
 	if a == "" {
@@ -134,7 +114,7 @@ func (t *Table) ReadDue(ctx context.Context, shard int, before time.Time, limit 
 			":before": &types.AttributeValueMemberS{Value: timeText(before)}},
 	})
 	if err != nil {
-		return nil, fmt.Errorf("query due: %w", err)
+		return nil, fault("query due", err)
 	}
 	due := make([]onboarding.DueItem, 0, len(got.Items))
 	for _, item := range got.Items {

@@ -59,7 +59,7 @@ func (t *Table) BeginRequest(ctx context.Context, org onboarding.OrganizationID,
 	_, err = t.update(ctx, change{
 		key:       begin.key,
 		set:       "SET #attempt = :attempt, #lease_until = :until",
-		condition: "#attempt = :before AND attribute_not_exists(#body)",
+		condition: "#attempt IN (:before, :attempt) AND attribute_not_exists(#body)", // ours, if the answer was lost
 		vals:      map[string]any{":attempt": attempt, ":until": timeText(now.Add(idempotencyLease)), ":before": i.Attempt},
 	}, errInProgress(), types.ReturnValueNone)
 	return i.RequestID, 0, nil, err

@@ -84,16 +84,18 @@ func (t *Table) createContact(ctx context.Context, org onboarding.OrganizationID
 	if err != nil {
 		return nil, err
 	}
-	_, err = t.db.PutItem(ctx, &dynamodb.PutItemInput{TableName: &t.name, Item: item,
-		ConditionExpression:                 aws.String("attribute_not_exists(PK)"),
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld})
+	_, err = patiently(ctx, func() (*dynamodb.PutItemOutput, error) {
+		return t.db.PutItem(ctx, &dynamodb.PutItemInput{TableName: &t.name, Item: item,
+			ConditionExpression:                 aws.String("attribute_not_exists(PK)"),
+			ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld})
+	})
 	var failed *types.ConditionalCheckFailedException
 	if errors.As(err, &failed) {
 		there, err := readContact(failed.Item)
 		return &there, err
 	}
 	if err != nil {
-		return nil, fmt.Errorf("put contact: %w", err)
+		return nil, fault("put contact", err)
 	}
 	return nil, nil
 }
@@ -113,7 +115,7 @@ func (t *Table) insertContacts(ctx context.Context, org onboarding.OrganizationI
 	}
 	for try := 0; len(waiting) > 0; try++ {
 		if try > 0 {
-			if err := Pause(ctx, try); err != nil {
+			if err := pause(ctx, try); err != nil {
 				return err
 			}
 		}
@@ -123,7 +125,7 @@ func (t *Table) insertContacts(ctx context.Context, org onboarding.OrganizationI
 		}
 		got, err := t.db.BatchExecuteStatement(ctx, &dynamodb.BatchExecuteStatementInput{Statements: batch})
 		if err != nil {
-			return fmt.Errorf("batch insert: %w", err)
+			return fault("batch insert", err)
 		}
 		var again []int
 		for n, i := range waiting {
@@ -170,31 +172,48 @@ func (t *Table) insert(item attributes) types.BatchStatementRequest {
 
 // readRefused reads the contacts that stood in the way. One that has gone meanwhile cannot be: contacts are not removed.
 func (t *Table) readRefused(ctx context.Context, org onboarding.OrganizationID, contacts []onboarding.Contact, refused []bool) ([]*onboarding.Contact, error) {
-	there := make([]*onboarding.Contact, len(contacts))
-	var places []int
-	for i := range contacts {
+	var ids []onboarding.ContactID
+	for i, c := range contacts {
 		if refused[i] {
-			places = append(places, i)
+			ids = append(ids, c.ID)
 		}
 	}
-	for chunk := range slices.Chunk(places, getsPerBatch) {
+	found, err := t.ReadContacts(ctx, org, ids)
+	if err != nil {
+		return nil, err
+	}
+	there := make([]*onboarding.Contact, len(contacts))
+	for i, c := range contacts {
+		if refused[i] {
+			one := found[c.ID]
+			there[i] = &one
+		}
+	}
+	return there, nil
+}
+
+// ReadContacts answers those of the contacts that exist.
+func (t *Table) ReadContacts(ctx context.Context, org onboarding.OrganizationID, ids []onboarding.ContactID) (
+	map[onboarding.ContactID]onboarding.Contact, error) {
+	contacts := make(map[onboarding.ContactID]onboarding.Contact, len(ids))
+	for chunk := range slices.Chunk(ids, getsPerBatch) {
 		keys := make([]key, len(chunk))
-		for n, i := range chunk {
-			keys[n] = contactKey(org, contacts[i].ID)
+		for i, id := range chunk {
+			keys[i] = contactKey(org, id)
 		}
 		found, err := t.batchGet(ctx, keys...)
 		if err != nil {
 			return nil, err
 		}
-		for n, i := range chunk {
-			c, err := readContact(found[keys[n]])
+		for _, item := range found {
+			c, err := readContact(item)
 			if err != nil {
 				return nil, err
 			}
-			there[i] = &c
+			contacts[c.ID] = c
 		}
 	}
-	return there, nil
+	return contacts, nil
 }
 
 // ReplaceOffer writes the invitation, its nonce and what it owes, on condition that the contact is still at version.
@@ -202,10 +221,10 @@ func (t *Table) ReplaceOffer(ctx context.Context, org onboarding.OrganizationID,
 	i := newContactItem(org, c)
 	write := change{
 		key: key{i.PK, i.SK},
-		set: "SET #invitation = :invitation, #nonce = :nonce, #request_id = :request, #version = :version, " +
+		set: "SET #invitation = :invitation, #nonce = :nonce, #request_id = :request, #request_verdict = :verdict, #version = :version, " +
 			"#by_status_pk = :partition, #by_status_sk = :sort",
 		condition: "#version = :seen",
-		vals: map[string]any{":invitation": i.Invitation, ":nonce": i.Nonce, ":request": i.RequestID, ":version": i.Version,
+		vals: map[string]any{":invitation": i.Invitation, ":nonce": i.Nonce, ":request": i.RequestID, ":verdict": i.RequestVerdict, ":version": i.Version,
 			":partition": i.ByStatusPK, ":sort": i.ByStatusSK, ":seen": version},
 	}
 	i.outboxItem.into(&write)

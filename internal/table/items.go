@@ -52,17 +52,18 @@ func (i organizationItem) organization() onboarding.Organization {
 }
 
 type contactItem struct {
-	PK, SK     string
-	Kind       string          `dynamodbav:"kind"`
-	Value      string          `dynamodbav:"value"`
-	MemberID   string          `dynamodbav:"member_id,omitempty"`
-	VerifiedAt string          `dynamodbav:"verified_at,omitempty"`
-	Invitation *invitationItem `dynamodbav:"invitation,omitempty"`
-	Nonce      []byte          `dynamodbav:"nonce,omitempty"`
-	RequestID  string          `dynamodbav:"request_id,omitempty"`
-	Version    int64           `dynamodbav:"version"`
-	ByStatusPK string          `dynamodbav:"by_status_pk,omitempty"`
-	ByStatusSK string          `dynamodbav:"by_status_sk,omitempty"`
+	PK, SK         string
+	Kind           string          `dynamodbav:"kind"`
+	Value          string          `dynamodbav:"value"`
+	MemberID       string          `dynamodbav:"member_id,omitempty"`
+	VerifiedAt     string          `dynamodbav:"verified_at,omitempty"`
+	Invitation     *invitationItem `dynamodbav:"invitation,omitempty"`
+	Nonce          []byte          `dynamodbav:"nonce,omitempty"`
+	RequestID      string          `dynamodbav:"request_id,omitempty"`
+	RequestVerdict string          `dynamodbav:"request_verdict,omitempty"`
+	Version        int64           `dynamodbav:"version"`
+	ByStatusPK     string          `dynamodbav:"by_status_pk,omitempty"`
+	ByStatusSK     string          `dynamodbav:"by_status_sk,omitempty"`
 	outboxItem
 }
 
@@ -99,7 +100,7 @@ type deliveryItem struct {
 func newContactItem(org onboarding.OrganizationID, c onboarding.Contact) contactItem {
 	k := contactKey(org, c.ID)
 	i := contactItem{PK: k.PK, SK: k.SK, Kind: string(c.Address.Kind), Value: c.Address.Value, MemberID: memberText(c.Member),
-		Nonce: c.Nonce, RequestID: c.RequestID, Version: c.Version, outboxItem: newOutboxItem(k, c.Messages)}
+		Nonce: c.Nonce, RequestID: c.RequestID, RequestVerdict: string(c.RequestVerdict), Version: c.Version, outboxItem: newOutboxItem(k, c.Messages)}
 	if c.Invited {
 		invitation := newInvitationItem(c.Invitation)
 		i.Invitation = &invitation
@@ -137,7 +138,8 @@ func newDeliveryItem(d onboarding.Delivery) deliveryItem {
 func (i contactItem) contact() (c onboarding.Contact, err error) {
 	r := reader{}
 	c = onboarding.Contact{Address: onboarding.Address{Kind: onboarding.Kind(i.Kind), Value: i.Value},
-		Member: r.member(i.MemberID), Nonce: i.Nonce, RequestID: i.RequestID, Version: i.Version}
+		Member: r.member(i.MemberID), Nonce: i.Nonce, RequestID: i.RequestID,
+		RequestVerdict: onboarding.InviteVerdict(i.RequestVerdict), Version: i.Version}
 	if c.ID, err = onboarding.ParseContactID(strings.TrimPrefix(i.SK, contactPrefix)); err != nil {
 		return c, err
 	}

@@ -2,7 +2,6 @@ package table
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
 
@@ -26,6 +25,9 @@ func (t *Table) ListInvitations(ctx context.Context, org onboarding.Organization
 	stored, condition := status, ""
 	switch status {
 	case onboarding.InvitationPending:
+		if last, _, paged := strings.Cut(after, "|"); paged && last <= timeText(now) {
+			return nil, "", nil // what the last page ended with has expired, and all behind it had before
+		}
 		condition = " AND #by_status_sk > :now"
 	case onboarding.InvitationExpired:
 		stored, condition = onboarding.InvitationPending, " AND #by_status_sk <= :now"
@@ -65,7 +67,7 @@ func list[T any](ctx context.Context, t *Table, org onboarding.OrganizationID, p
 	for len(items) <= limit { // a page of the index ends at 1 MB, maybe before the limit
 		got, err := t.db.Query(ctx, input)
 		if err != nil {
-			return nil, "", fmt.Errorf("query %s: %w", byStatus, err)
+			return nil, "", fault("query "+byStatus, err)
 		}
 		items = append(items, got.Items...)
 		if input.ExclusiveStartKey = got.LastEvaluatedKey; len(got.LastEvaluatedKey) == 0 {

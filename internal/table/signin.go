@@ -2,7 +2,6 @@ package table
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -29,7 +28,7 @@ func (t *Table) BeginSession(ctx context.Context, org onboarding.OrganizationID,
 		return err
 	}
 	if _, err := t.db.PutItem(ctx, &dynamodb.PutItemInput{TableName: &t.name, Item: item}); err != nil {
-		return fmt.Errorf("put session: %w", err)
+		return fault("put session", err)
 	}
 	return nil
 }
@@ -37,7 +36,7 @@ func (t *Table) BeginSession(ctx context.Context, org onboarding.OrganizationID,
 // EndSession removes a session.
 func (t *Table) EndSession(ctx context.Context, org onboarding.OrganizationID, hash string) error {
 	if _, err := t.db.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &t.name, Key: sessionKey(org, hash).attributes()}); err != nil {
-		return fmt.Errorf("delete session: %w", err)
+		return fault("delete session", err)
 	}
 	return nil
 }

@@ -14,9 +14,11 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go"
 
 	"latchkey/internal/onboarding"
 )
@@ -40,7 +42,7 @@ func (k key) attributes() attributes {
 func (t *Table) get(ctx context.Context, k key, out any) error {
 	got, err := t.db.GetItem(ctx, &dynamodb.GetItemInput{TableName: &t.name, Key: k.attributes(), ConsistentRead: aws.Bool(true)})
 	if err != nil {
-		return fmt.Errorf("get %s: %w", k.kind(), err)
+		return fault("get "+k.kind(), err)
 	}
 	if got.Item == nil {
 		return onboarding.ErrNotFound
@@ -57,13 +59,13 @@ func (t *Table) batchGet(ctx context.Context, keys ...key) (map[key]attributes, 
 	found := make(map[key]attributes, len(keys))
 	for try := 0; len(request.Keys) > 0; try++ {
 		if try > 0 {
-			if err := Pause(ctx, try); err != nil {
+			if err := pause(ctx, try); err != nil {
 				return nil, err
 			}
 		}
 		got, err := t.db.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{t.name: request}})
 		if err != nil {
-			return nil, fmt.Errorf("batch get: %w", err)
+			return nil, fault("batch get", err)
 		}
 		for _, item := range got.Responses[t.name] {
 			found[keyOf(item)] = item
@@ -82,8 +84,8 @@ func keyOf(item attributes) key {
 	return key{p.Value, s.Value}
 }
 
-// Pause waits before try number try, with full jitter: 25 ms at the most for the first, 800 ms for later ones.
-func Pause(ctx context.Context, try int) error {
+// pause waits before try number try, with full jitter: 25 ms at the most for the first, 800 ms for later ones.
+func pause(ctx context.Context, try int) error {
 	wait := rand.N(25 * time.Millisecond << min(try, 5))
 	select {
 	case <-ctx.Done():
@@ -145,23 +147,76 @@ func (c change) expressionValues() (attributes, error) {
 	return encode(c.vals)
 }
 
+// busyTries is how often a write is tried while transactions are in its way.
+const busyTries = 8
+
+// patiently tries a write again while another transaction holds one of its items: nothing was written then, and the SDK
+// leaves it to us.
+func patiently[T any](ctx context.Context, write func() (T, error)) (T, error) {
+	for try := 1; ; try++ {
+		got, err := write()
+		if !inTheWay(err) || try == busyTries {
+			return got, err
+		}
+		if err := pause(ctx, try); err != nil {
+			return got, err
+		}
+	}
+}
+
+func inTheWay(err error) bool {
+	var conflict *types.TransactionConflictException
+	var canceled *types.TransactionCanceledException
+	if !errors.As(err, &canceled) {
+		return errors.As(err, &conflict)
+	}
+	busy := false
+	for _, reason := range canceled.CancellationReasons {
+		switch aws.ToString(reason.Code) {
+		case "ConditionalCheckFailed":
+			return false
+		case "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded":
+			busy = true
+		}
+	}
+	return busy
+}
+
+// fault is what an operation's error means to those above: what passes by itself is a refusal that says so.
+func fault(operation string, err error) error {
+	err = fmt.Errorf("%s: %w", operation, err)
+	var api smithy.APIError
+	passing := inTheWay(err)
+	if errors.As(err, &api) {
+		_, throttled := retry.DefaultThrottleErrorCodes[api.ErrorCode()]
+		passing = passing || throttled || api.ErrorFault() == smithy.FaultServer
+	}
+	if !passing {
+		return err
+	}
+	return errors.Join(&onboarding.Error{Code: onboarding.Unavailable, Message: "There is too much going on at this moment. Try again.",
+		RetryAfter: time.Second}, err)
+}
+
 // update makes the change. Where its condition does not hold it answers refused, beside the item as it stands, if there is one.
 func (t *Table) update(ctx context.Context, c change, refused error, returned types.ReturnValue) (attributes, error) {
 	values, err := c.expressionValues()
 	if err != nil {
 		return nil, err
 	}
-	got, err := t.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &t.name, Key: c.key.attributes(), UpdateExpression: &c.set, ConditionExpression: optional(c.condition),
-		ExpressionAttributeNames: c.expressionNames(), ExpressionAttributeValues: values,
-		ReturnValues: returned, ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	got, err := patiently(ctx, func() (*dynamodb.UpdateItemOutput, error) {
+		return t.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+			TableName: &t.name, Key: c.key.attributes(), UpdateExpression: &c.set, ConditionExpression: optional(c.condition),
+			ExpressionAttributeNames: c.expressionNames(), ExpressionAttributeValues: values,
+			ReturnValues: returned, ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+		})
 	})
 	var failed *types.ConditionalCheckFailedException
 	if errors.As(err, &failed) {
 		return failed.Item, refused
 	}
 	if err != nil {
-		return nil, fmt.Errorf("update %s: %w", c.key.kind(), err)
+		return nil, fault("update "+c.key.kind(), err)
 	}
 	return got.Attributes, nil
 }
@@ -196,27 +251,19 @@ func (t *Table) transact(ctx context.Context, steps ...step) error {
 	for _, s := range steps {
 		input.TransactItems = append(input.TransactItems, s.write)
 	}
-	_, err := t.db.TransactWriteItems(ctx, input)
-	var canceled *types.TransactionCanceledException
-	if !errors.As(err, &canceled) {
-		if err != nil {
-			return fmt.Errorf("transaction: %w", err)
-		}
+	_, err := patiently(ctx, func() (*dynamodb.TransactWriteItemsOutput, error) { return t.db.TransactWriteItems(ctx, input) })
+	if err == nil {
 		return nil
 	}
-	busy := false
-	for i, reason := range canceled.CancellationReasons {
-		switch aws.ToString(reason.Code) {
-		case "ConditionalCheckFailed":
-			return steps[i].refused
-		case "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded":
-			busy = true
+	var canceled *types.TransactionCanceledException
+	if errors.As(err, &canceled) {
+		for i, reason := range canceled.CancellationReasons {
+			if aws.ToString(reason.Code) == "ConditionalCheckFailed" {
+				return steps[i].refused
+			}
 		}
 	}
-	if busy {
-		return onboarding.ErrBusy
-	}
-	return fmt.Errorf("transaction: %w", err)
+	return fault("transaction", err)
 }
 
 func optional(s string) *string {

@@ -62,8 +62,6 @@ func samples(who string) map[string]View {
 		"new password, faulty":       ChoosePassword{Action: "/x", Faults: []Fault{{"password", TooCommon}}},
 		"password link invalid":      PasswordLinkInvalid{ForgottenPassword: "/join/acme/forgotten-password"},
 		"password link expired":      PasswordLinkExpired{ForgottenPassword: "/join/acme/forgotten-password"},
-		"password changed":           PasswordChanged{SignIn: "/join/acme/sign-in"},
-		"first password saved":       PasswordChanged{SignIn: "/join/acme/sign-in", First: true},
 		"welcome":                    welcome,
 		"joined":                     joined,
 	}

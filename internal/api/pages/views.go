@@ -89,12 +89,6 @@ type PasswordLinkInvalid struct{ ForgottenPassword string }
 // PasswordLinkExpired answers a password link that came too late.
 type PasswordLinkExpired struct{ ForgottenPassword string }
 
-// PasswordChanged confirms a new password.
-type PasswordChanged struct {
-	SignIn string
-	First  bool // there was no session to end
-}
-
 // Welcome shows who is signed in. It posts nothing.
 type Welcome struct {
 	FirstName, LastName string
@@ -172,10 +166,6 @@ func (PasswordLinkInvalid) page() (template, heading string) {
 
 func (PasswordLinkExpired) page() (template, heading string) {
 	return "password_link_expired", "page.password_link_expired.heading"
-}
-
-func (PasswordChanged) page() (template, heading string) {
-	return "password_changed", "page.password_changed.heading"
 }
 
 func (v ChoosePassword) page() (template, heading string) {
