@@ -40,6 +40,7 @@ type Claimed struct {
 	Organization OrganizationID
 	Message      Message
 	Attempts     int // with this one
+	Lease        string
 	Contact      *Contact
 	Member       *Member
 	Reset        Reset // the member's
@@ -59,7 +60,8 @@ type OutboxStore interface {
 	// Claim leases a message until a time and counts the attempt. It answers ErrNotFound if the message is not owed any more,
 	// not due yet, or leased already. A claim whose answer was lost is repeated under the same lease.
 	Claim(ctx context.Context, o Owed, lease string, now, until time.Time) (Claimed, error)
-	// Settle writes down what became of a claimed message. A message that has gone meanwhile is no error.
+	// Settle writes down what became of a claimed message. A message that has gone meanwhile is no error, nor is one that is
+	// to be tried again and that somebody else has leased.
 	Settle(ctx context.Context, o Owed, c Claimed, out Outcome) error
 	// ReadOrganization returns ErrNotFound if there is none.
 	ReadOrganization(ctx context.Context, org OrganizationID) (Organization, error)

@@ -66,7 +66,7 @@ type InviteResult struct {
 type InviteStore interface {
 	// ReserveSends takes up to want from the organization's limit of the day and answers how many it got. It fails closed.
 	ReserveSends(ctx context.Context, org OrganizationID, day time.Time, inviter MemberID, want, limit int) (int, error)
-	// ReturnSends gives back what was not used.
+	// ReturnSends gives back what was not used, at most once: less is sent then, not more.
 	ReturnSends(ctx context.Context, org OrganizationID, day time.Time, inviter MemberID, unused int) error
 	// CreateContacts writes each contact that does not exist. For each it answers nil, or what stands there already;
 	// that may be the write of an earlier try of the same request.
@@ -230,7 +230,8 @@ func (b *batch) write(ctx context.Context, waiting []candidate) error {
 		b.results[c.place].Verdict, b.results[c.place].Reason = OverLimit, "today's sending limit of the organization is reached"
 	}
 	if b.cmd.Notify && allowance > 0 {
-		return b.Store.ReturnSends(ctx, org.ID, b.now, inviter, allowance)
+		// All is written: what cannot be given back stays counted, and the request has not failed.
+		_ = b.Store.ReturnSends(ctx, org.ID, b.now, inviter, allowance)
 	}
 	return nil
 }

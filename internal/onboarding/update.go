@@ -15,7 +15,7 @@ type UpdateStore interface {
 	ReplaceOffer(ctx context.Context, org OrganizationID, c Contact, version int64) error
 	// ReserveSends takes up to want from the organization's limit of the day and answers how many it got. It fails closed.
 	ReserveSends(ctx context.Context, org OrganizationID, day time.Time, inviter MemberID, want, limit int) (int, error)
-	// ReturnSends gives back what was not used.
+	// ReturnSends gives back what was not used, at most once: less is sent then, not more.
 	ReturnSends(ctx context.Context, org OrganizationID, day time.Time, inviter MemberID, unused int) error
 }
 

@@ -41,7 +41,8 @@ func readClaimed(k key, message string, item attributes) (onboarding.Claimed, er
 		return onboarding.Claimed{}, err
 	}
 	r := reader{}
-	c := onboarding.Claimed{Organization: k.organization(), Message: r.message(message, owed.Outbox[message]), Attempts: owed.Outbox[message].Attempts}
+	c := onboarding.Claimed{Organization: k.organization(), Message: r.message(message, owed.Outbox[message]), Attempts: owed.Outbox[message].Attempts,
+		Lease: owed.Outbox[message].Lease}
 	if strings.HasPrefix(k.SK, memberPrefix) {
 		m, credentials, err := readMember(item)
 		c.Member, c.Reset = &m, credentials.Reset
@@ -79,8 +80,8 @@ func (t *Table) settleLater(ctx context.Context, told change, c onboarding.Claim
 	}
 	told.set = "SET " + join(told.set, "#outbox.#m.#due = :due, #outbox.#m.#attempts = :attempts, #by_outbox_sk = :due") +
 		" REMOVE #outbox.#m.#lease, #outbox.#m.#lease_until"
-	told.condition = "attribute_exists(#outbox.#m)"
-	told.vals[":due"], told.vals[":attempts"] = timeText(out.Retry), attempts
+	told.condition = "#outbox.#m.#lease = :lease"
+	told.vals[":due"], told.vals[":attempts"], told.vals[":lease"] = timeText(out.Retry), attempts, c.Lease
 	_, err := t.update(ctx, told, nil, types.ReturnValueNone)
 	return err
 }

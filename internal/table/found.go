@@ -2,6 +2,7 @@ package table
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"time"
 
@@ -26,13 +27,17 @@ func (t *Table) Found(ctx context.Context, o onboarding.Organization, m onboardi
 
 // UpdateOrganization writes what the operator may change.
 func (t *Table) UpdateOrganization(ctx context.Context, o onboarding.Organization) error {
-	_, err := t.update(ctx, change{
+	own := rand.Text()
+	there, err := t.update(ctx, change{
 		key:       organizationKey(o.ID),
-		set:       "SET #name = :name, #closed = :closed, #settings = :settings, #version = :next",
+		set:       "SET #name = :name, #closed = :closed, #settings = :settings, #version = :next, #request_id = :own",
 		condition: "#version = :seen",
 		vals: map[string]any{":name": o.Name, ":closed": o.Closed, ":settings": newSettingsItem(o.Settings), ":seen": o.Version,
-			":next": o.Version + 1},
+			":next": o.Version + 1, ":own": own},
 	}, onboarding.ErrConflict, types.ReturnValueNone)
+	if id, ok := there["request_id"].(*types.AttributeValueMemberS); ok && errors.Is(err, onboarding.ErrConflict) && id.Value == own {
+		return nil // written; the answer was lost
+	}
 	return err
 }
 

@@ -48,14 +48,14 @@ func (t *Table) ReserveSends(ctx context.Context, org onboarding.OrganizationID,
 	return 0, nil
 }
 
-// ReturnSends gives back what was not used.
+// ReturnSends gives back what was not used. It is tried once: a repeated update whose answer was lost would give it back twice.
 func (t *Table) ReturnSends(ctx context.Context, org onboarding.OrganizationID, day time.Time, inviter onboarding.MemberID, unused int) error {
 	_, err := t.update(ctx, change{
 		key:   usageKey(org, day),
 		set:   "ADD #email :n, #inviter :n",
 		vals:  map[string]any{":n": -unused},
 		names: map[string]string{"#inviter": "by_" + inviter.Key()},
-	}, nil, types.ReturnValueNone)
+	}, nil, types.ReturnValueNone, func(o *dynamodb.Options) { o.RetryMaxAttempts = 1 })
 	return err
 }
 

@@ -23,13 +23,17 @@ const (
 func (t *Table) ListInvitations(ctx context.Context, org onboarding.OrganizationID, status onboarding.InvitationStatus, now time.Time,
 	after string, limit int) ([]onboarding.Contact, string, error) {
 	stored, condition := status, ""
+	last, _, paged := strings.Cut(after, "|")
 	switch status {
 	case onboarding.InvitationPending:
-		if last, _, paged := strings.Cut(after, "|"); paged && last <= timeText(now) {
+		if paged && last <= timeText(now) {
 			return nil, "", nil // what the last page ended with has expired, and all behind it had before
 		}
 		condition = " AND #by_status_sk > :now"
 	case onboarding.InvitationExpired:
+		if paged && last > timeText(now) {
+			return nil, "", nil // the clock here is behind the one that answered the last page
+		}
 		stored, condition = onboarding.InvitationPending, " AND #by_status_sk <= :now"
 	}
 	return list(ctx, t, org, statusPartition(org, invitations, string(stored)), condition, now, after, limit, readContact)

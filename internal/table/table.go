@@ -199,7 +199,8 @@ func fault(operation string, err error) error {
 }
 
 // update makes the change. Where its condition does not hold it answers refused, beside the item as it stands, if there is one.
-func (t *Table) update(ctx context.Context, c change, refused error, returned types.ReturnValue) (attributes, error) {
+func (t *Table) update(ctx context.Context, c change, refused error, returned types.ReturnValue, options ...func(*dynamodb.Options)) (
+	attributes, error) {
 	values, err := c.expressionValues()
 	if err != nil {
 		return nil, err
@@ -209,7 +210,7 @@ func (t *Table) update(ctx context.Context, c change, refused error, returned ty
 			TableName: &t.name, Key: c.key.attributes(), UpdateExpression: &c.set, ConditionExpression: optional(c.condition),
 			ExpressionAttributeNames: c.expressionNames(), ExpressionAttributeValues: values,
 			ReturnValues: returned, ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-		})
+		}, options...)
 	})
 	var failed *types.ConditionalCheckFailedException
 	if errors.As(err, &failed) {
