@@ -22,21 +22,21 @@ const (
 // one begins, or nothing if there is none. The index is a moment behind.
 func (t *Table) ListInvitations(ctx context.Context, org onboarding.OrganizationID, status onboarding.InvitationStatus, now time.Time,
 	after string, limit int) ([]onboarding.Contact, string, error) {
-	stored, condition := status, ""
+	stored, condition, bound := status, "", timeText(now)
 	last, _, paged := strings.Cut(after, "|")
 	switch status {
 	case onboarding.InvitationPending:
-		if paged && last <= timeText(now) {
+		if paged && last <= bound {
 			return nil, "", nil // what the last page ended with has expired, and all behind it had before
 		}
-		condition = " AND #by_status_sk > :now"
+		condition = " AND #by_status_sk > :bound"
 	case onboarding.InvitationExpired:
-		if paged && last > timeText(now) {
-			return nil, "", nil // the clock here is behind the one that answered the last page
+		if paged && last > bound {
+			bound = last // the clock here is behind the one that answered the last page
 		}
-		stored, condition = onboarding.InvitationPending, " AND #by_status_sk <= :now"
+		stored, condition = onboarding.InvitationPending, " AND #by_status_sk <= :bound"
 	}
-	return list(ctx, t, org, statusPartition(org, invitations, string(stored)), condition, now, after, limit, readContact)
+	return list(ctx, t, org, statusPartition(org, invitations, string(stored)), condition, bound, after, limit, readContact)
 }
 
 // ListMembers answers one page of an organization's members of one status, the newest first.
@@ -46,12 +46,12 @@ func (t *Table) ListMembers(ctx context.Context, org onboarding.OrganizationID, 
 		m, _, err := readMember(item)
 		return m, err
 	}
-	return list(ctx, t, org, statusPartition(org, members, string(status)), "", time.Time{}, after, limit, read)
+	return list(ctx, t, org, statusPartition(org, members, string(status)), "", "", after, limit, read)
 }
 
 // list reads one more than it answers, so that it never promises a page that is empty. The key of where a page ended is
 // made anew from the organization and the partition of this request, so a cursor reaches no other list.
-func list[T any](ctx context.Context, t *Table, org onboarding.OrganizationID, place, condition string, now time.Time, after string, limit int,
+func list[T any](ctx context.Context, t *Table, org onboarding.OrganizationID, place, condition, bound, after string, limit int,
 	read func(attributes) (T, error)) ([]T, string, error) {
 	input := &dynamodb.QueryInput{
 		TableName: &t.name, IndexName: aws.String(byStatus), Limit: aws.Int32(int32(limit + 1)), ScanIndexForward: aws.Bool(false),
@@ -61,7 +61,7 @@ func list[T any](ctx context.Context, t *Table, org onboarding.OrganizationID, p
 	}
 	if condition != "" {
 		input.ExpressionAttributeNames["#by_status_sk"] = byStatusSK
-		input.ExpressionAttributeValues[":now"] = text(timeText(now))
+		input.ExpressionAttributeValues[":bound"] = text(bound)
 	}
 	if after != "" {
 		sort, item, _ := strings.Cut(after, "|")

@@ -1,0 +1,142 @@
+package main
+
+// What goes wrong between a function and AWS, on purpose.
+
+import (
+	"bytes"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"sync"
+	"syscall"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// faults are those that are still to come. The kinds:
+//
+//	die       not made: its caller is killed (-9) before
+//	kill      the call is made, and its caller killed before it hears the answer
+//	lose      the call is made, and the connection breaks off before the answer
+//	throttle  not made: too much at once
+//	fail      not made: the service has a fault
+//	refuse    not made: SES refuses the message for good
+//	pause     not made: the account's sending is paused
+type faults struct {
+	mu   sync.Mutex
+	list []oneFault
+}
+
+type oneFault struct {
+	function, action, kind string
+	left                   int
+	text                   string // that the call holds
+}
+
+// take uses a fault up, if there is one for this call.
+func (f *faults) take(c call) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	i := slices.IndexFunc(f.list, func(one oneFault) bool {
+		return one.function == c.function && one.action == c.action && one.left > 0 && bytes.Contains(c.body, []byte(one.text))
+	})
+	if i < 0 {
+		return ""
+	}
+	f.list[i].left--
+	return f.list[i].kind
+}
+
+func (f *faults) add(one oneFault) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.list = append(f.list, one)
+}
+
+// left is how many have not happened.
+func (f *faults) left() (n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, one := range f.list {
+		n += one.left
+	}
+	return n
+}
+
+// intercept is for options.intercept. kill ends the processes of a function.
+func (f *faults) intercept(kill func(function string)) func(call, http.Handler) http.Handler {
+	return func(c call, next http.Handler) http.Handler {
+		kind := f.take(c)
+		if kind == "" {
+			return next
+		}
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch kind {
+			case "die", "kill", "lose":
+				if kind != "die" {
+					next.ServeHTTP(httptest.NewRecorder(), r)
+				}
+				if kind != "lose" {
+					kill(c.function)
+					<-r.Context().Done() // its end closes the connection
+				}
+				panic(http.ErrAbortHandler)
+			case "throttle":
+				reject(w, c, http.StatusTooManyRequests, "TooManyRequestsException", "ThrottlingException")
+			case "fail":
+				reject(w, c, http.StatusServiceUnavailable, "ServiceUnavailableException", "InternalServerError")
+			case "refuse":
+				reject(w, c, http.StatusBadRequest, "MessageRejected", "AccessDeniedException")
+			case "pause":
+				reject(w, c, http.StatusBadRequest, "SendingPausedException", "AccessDeniedException")
+			}
+		})
+	}
+}
+
+// reject answers as SES or DynamoDB would. DynamoDB throttles with a 400.
+func reject(w http.ResponseWriter, c call, status int, ses, dynamodb string) {
+	if c.service == "ses" {
+		w.Header().Set("X-Amzn-Errortype", ses)
+		writeMessage(w, status, "on purpose")
+		return
+	}
+	if status < http.StatusInternalServerError {
+		status = http.StatusBadRequest
+	}
+	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+	writeJSON(w, status, map[string]string{"__type": "com.amazonaws.dynamodb.v20120810#" + dynamodb, "message": "on purpose"})
+}
+
+func (s *story) ownCloud(_ *testscript.TestScript, _ []string) {
+	var c *cloud
+	c = startCloud(s.t, options{root: repository, intercept: s.faults.intercept(func(function string) {
+		for _, pid := range c.functions[function].pids() {
+			_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended by itself
+		}
+	})})
+	s.cloud = c
+	s.t.Cleanup(func() { logHoldsNoSecret(s.t, c) })
+}
+
+// fault FUNCTION ACTION KIND [N [TEXT]], or fault none: all must have happened.
+func (s *story) fault(ts *testscript.TestScript, args []string) {
+	if len(args) == 1 && args[0] == "none" {
+		if n := s.faults.left(); n > 0 {
+			ts.Fatalf("%d faults did not happen", n)
+		}
+		return
+	}
+	need(ts, args, 3)
+	one := oneFault{function: args[0], action: args[1], kind: args[2], left: 1}
+	if len(args) > 3 {
+		var err error
+		one.left, err = strconv.Atoi(args[3])
+		ts.Check(err)
+	}
+	if len(args) > 4 {
+		one.text = args[4]
+	}
+	s.faults.add(one)
+}
