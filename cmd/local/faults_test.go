@@ -4,10 +4,13 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -23,6 +26,7 @@ import (
 //	fail      not made: the service has a fault
 //	refuse    not made: SES refuses the message for good
 //	pause     not made: the account's sending is paused
+//	hold      made once it is let go
 type faults struct {
 	mu   sync.Mutex
 	list []oneFault
@@ -32,20 +36,22 @@ type oneFault struct {
 	function, action, kind string
 	left                   int
 	text                   string // that the call holds
+	reached, release       chan struct{}
 }
 
 // take uses a fault up, if there is one for this call.
-func (f *faults) take(c call) string {
+func (f *faults) take(c call) (one oneFault) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	i := slices.IndexFunc(f.list, func(one oneFault) bool {
-		return one.function == c.function && one.action == c.action && one.left > 0 && bytes.Contains(c.body, []byte(one.text))
+		return one.left > 0 && one.function == c.function && one.action == c.action &&
+			bytes.Contains(c.body, []byte(one.text))
 	})
 	if i < 0 {
-		return ""
+		return oneFault{}
 	}
 	f.list[i].left--
-	return f.list[i].kind
+	return f.list[i]
 }
 
 func (f *faults) add(one oneFault) {
@@ -67,12 +73,12 @@ func (f *faults) left() (n int) {
 // intercept is for options.intercept. kill ends the processes of a function.
 func (f *faults) intercept(kill func(function string)) func(call, http.Handler) http.Handler {
 	return func(c call, next http.Handler) http.Handler {
-		kind := f.take(c)
-		if kind == "" {
+		one := f.take(c)
+		if one.kind == "" {
 			return next
 		}
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			switch kind {
+			switch kind := one.kind; kind {
 			case "die", "kill", "lose":
 				if kind != "die" {
 					next.ServeHTTP(httptest.NewRecorder(), r)
@@ -82,6 +88,10 @@ func (f *faults) intercept(kill func(function string)) func(call, http.Handler) 
 					<-r.Context().Done() // its end closes the connection
 				}
 				panic(http.ErrAbortHandler)
+			case "hold":
+				close(one.reached)
+				<-one.release
+				next.ServeHTTP(w, r)
 			case "throttle":
 				reject(w, c, http.StatusTooManyRequests, "TooManyRequestsException", "ThrottlingException")
 			case "fail":
@@ -106,7 +116,9 @@ func reject(w http.ResponseWriter, c call, status int, ses, dynamodb string) {
 		status = http.StatusBadRequest
 	}
 	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
-	writeJSON(w, status, map[string]string{"__type": "com.amazonaws.dynamodb.v20120810#" + dynamodb, "message": "on purpose"})
+	writeJSON(w, status, map[string]string{
+		"__type": "com.amazonaws.dynamodb.v20120810#" + dynamodb, "message": "on purpose",
+	})
 }
 
 func (s *story) ownCloud(_ *testscript.TestScript, _ []string) {
@@ -118,6 +130,39 @@ func (s *story) ownCloud(_ *testscript.TestScript, _ []string) {
 	})})
 	s.cloud = c
 	s.t.Cleanup(func() { logHoldsNoSecret(s.t, c) })
+}
+
+// meanwhile FUNCTION ACTION[:TEXT] FIRST SECOND
+func (s *story) meanwhile(ts *testscript.TestScript, args []string) {
+	need(ts, args, 4)
+	first, ok1 := s.drafts[args[2]]
+	second, ok2 := s.drafts[args[3]]
+	if !ok1 || !ok2 {
+		ts.Fatalf("these are no requests: %s", args[2:])
+	}
+	action, text, _ := strings.Cut(args[1], ":")
+	hold := oneFault{
+		function: args[0], action: action, text: text, kind: "hold", left: 1,
+		reached: make(chan struct{}), release: make(chan struct{}),
+	}
+	s.faults.add(hold)
+	var answers [2]reply
+	var errs [2]error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		answers[0], errs[0] = first.send(s.t.Context())
+	}()
+	select {
+	case <-hold.reached:
+		answers[1], errs[1] = second.send(s.t.Context())
+	case <-done:
+		errs[1] = errors.New("the first request does not make that call")
+	}
+	close(hold.release)
+	<-done
+	fmt.Fprintf(ts.Stdout(), "%s + %s\n%s\n%s\n", answers[0], answers[1], answers[0].body, answers[1].body)
+	ts.Check(errors.Join(errs[:]...))
 }
 
 // fault FUNCTION ACTION KIND [N [TEXT]], or fault none: all must have happened.

@@ -182,23 +182,23 @@ func TestADeliverThatWasKilledLosesNothing(t *testing.T) {
 
 func TestWhatTheStreamNeverBroughtIsDriven(t *testing.T) {
 	s := newStage(t)
-	results, err := s.inviting(s.store).Invite(t.Context(), s.admin, s.command(s.addresses(30)))
+	results, err := s.inviting(s.store).Invite(t.Context(), s.admin, s.command(s.addresses(16)))
 	s.ok(err)
-	if len(results) != 30 || len(s.due()) != 0 {
+	if len(results) != 16 || len(s.due()) != 0 {
 		t.Fatalf("%d are due at once", len(s.due()))
 	}
 	s.advance(onboarding.RedriveAfter)
-	woken, err := s.redriving().Redrive(t.Context(), 2) // of each shard
+	first, err := s.redriving().Redrive(t.Context(), 2) // of each shard
 	s.ok(err)
-	if woken != 2*onboarding.OutboxShards {
-		t.Errorf("%d woken", woken)
+	if first == 0 || first > 2*onboarding.OutboxShards {
+		t.Errorf("%d woken", first)
 	}
-	woken, err = s.redriving().Redrive(t.Context(), 100)
+	rest, err := s.redriving().Redrive(t.Context(), 100)
 	s.ok(err)
-	if woken != 30-2*onboarding.OutboxShards {
-		t.Errorf("%d woken: what was woken already is woken again", woken)
+	if rest != 16-first {
+		t.Errorf("%d and %d woken: what was woken already is woken again", first, rest)
 	}
-	if l := s.mail(); len(l) != 30 {
+	if l := s.mail(); len(l) != 16 {
 		t.Errorf("%d letters", len(l))
 	}
 }

@@ -166,7 +166,7 @@ func TestOneOfManyBeginsARequest(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
-			for range 5 {
+			for range 3 {
 				prepare(s)
 				var mu sync.Mutex
 				won := 0
