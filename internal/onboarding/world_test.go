@@ -2,7 +2,6 @@ package onboarding_test
 
 import (
 	"crypto/rand"
-	"errors"
 	"sync"
 	"testing"
 	"time"
@@ -53,17 +52,4 @@ func mustEmail(t testing.TB, s string) onboarding.Address {
 		t.Fatalf("%q: %v", s, err)
 	}
 	return a
-}
-
-// codeOf is the code of a refusal, and "" of nil.
-func codeOf(t testing.TB, err error) onboarding.Code {
-	t.Helper()
-	var e *onboarding.Error
-	switch {
-	case err == nil:
-		return ""
-	case !errors.As(err, &e):
-		t.Fatalf("not a refusal: %v", err)
-	}
-	return e.Code
 }

@@ -463,14 +463,6 @@ func TestSettledAndResentAtOnceOwesTheNewMail(t *testing.T) {
 	}, "Claim")
 }
 
-// signedInAs signs in, and answers the caller.
-func (s *stage) signedInAs(login, secret string) onboarding.Caller {
-	s.t.Helper()
-	caller, _, err := s.signIn(login, secret)
-	s.ok(err)
-	return caller
-}
-
 // caller is a member in a session of their present epoch.
 func (s *stage) caller(id onboarding.MemberID) onboarding.Caller {
 	s.t.Helper()

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"strings"
 	"sync"
@@ -21,12 +22,18 @@ import (
 	"latchkey/internal/table"
 )
 
-func TestMain(m *testing.M) { dynamotest.Main(m) }
+func TestMain(m *testing.M) {
+	// The tests wait for the database more than they compute. A -parallel of the command line still counts.
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
+	dynamotest.Main(m)
+}
 
 const (
-	acme     onboarding.OrganizationID = "acme"
-	password                           = "violin umbrella tractor"
-	baseURL                            = "https://join.example.com"
+	acme     = onboarding.OrganizationID("acme")
+	password = "violin umbrella tractor"
+	baseURL  = "https://join.example.com"
 )
 
 // stage is an organization with an administrator, on a table of its own, at a time that stands still until it is moved.
@@ -186,7 +193,6 @@ func silently(c *onboarding.InviteCommand)        { c.Notify = false }
 func asAnAdmin(c *onboarding.InviteCommand)       { c.Role = onboarding.RoleAdmin }
 func (s *stage) addresses(n int) []string         { return numbered("ann%d@example.com", n) }
 func anyVersion(onboarding.Contact) bool          { return true }
-func (s *stage) address(n int) string             { return fmt.Sprintf("ann%d@example.com", n) }
 func (s *stage) request() string                  { return onboarding.NewRequestID(s.world()) }
 func (s *stage) id(a string) onboarding.ContactID { return s.contact(a).ID }
 
