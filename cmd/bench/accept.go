@@ -26,7 +26,7 @@ func (s *site) hashes(_ context.Context, n int) ([]task, error) {
 	chosen, err := onboarding.NewPassword(password)
 	tasks := make([]task, n)
 	for i := range tasks {
-		tasks[i] = func(context.Context) error {
+		tasks[i].do = func(context.Context) error {
 			chosen.Hash(s.world)
 			return nil
 		}

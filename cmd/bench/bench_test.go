@@ -36,12 +36,14 @@ func TestTheCounter(t *testing.T) {
 	}
 }
 
+func number(s string) types.AttributeValue { return &types.AttributeValueMemberN{Value: s} }
+
 func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
 
 // member is an item with a row in both indexes, and a filling of so many bytes that by_status copies.
 func member(filling int) attributes {
 	return attributes{
-		"PK": text("ORG#acme"), "SK": text("MEMBER#1"), "version": &types.AttributeValueMemberN{Value: "1"},
+		"PK": text("ORG#acme"), "SK": text("MEMBER#1"), "version": number("1"),
 		"member":       &types.AttributeValueMemberM{Value: attributes{"first_name": text(strings.Repeat("x", filling))}},
 		"by_status_pk": text("ORG#acme#member#active"), "by_status_sk": text("2026-01-01"),
 		"by_outbox_pk": text("OUTBOX#1"), "by_outbox_sk": text("2026-01-01"),
@@ -77,7 +79,8 @@ func singleOperationsCountAsDynamoDBSays(t *testing.T, s *site) {
 	}
 	get := func(consistent bool) func() (*types.ConsumedCapacity, error) {
 		return func() (*types.ConsumedCapacity, error) {
-			out, err := db.GetItem(ctx, &dynamodb.GetItemInput{TableName: name, Key: key, ConsistentRead: &consistent, ReturnConsumedCapacity: total})
+			out, err := db.GetItem(ctx, &dynamodb.GetItemInput{TableName: name, Key: key, ConsistentRead: &consistent,
+				ReturnConsumedCapacity: total})
 			if err != nil {
 				return nil, err
 			}
@@ -92,7 +95,7 @@ func singleOperationsCountAsDynamoDBSays(t *testing.T, s *site) {
 		{"a new item, in both indexes", 1 + 1 + 1, put(member(10))},
 		{"the same item once more", 1, put(member(10))},
 		{"what only the table holds", 1, update("SET nonce = :n", attributes{":n": text("another")})},
-		{"what one index copies", 1 + 1, update("SET version = :v", attributes{":v": &types.AttributeValueMemberN{Value: "2"}})},
+		{"what one index copies", 1 + 1, update("SET version = :v", attributes{":v": number("2")})},
 		{"another key in one index", 1 + 2, update("SET by_outbox_sk = :s", attributes{":s": text("2026-01-02")})},
 		{"out of one index", 1 + 1, update("REMOVE by_outbox_pk, by_outbox_sk", nil)},
 		{"an item of four KB, back in both", 4 + 3 + 1, put(member(2500))},
@@ -101,8 +104,9 @@ func singleOperationsCountAsDynamoDBSays(t *testing.T, s *site) {
 		{"a read of it that must be of now", 3, get(true)},
 		{"a read of it that need not", 1.5, get(false)},
 		{"a list of one index", 1.5, func() (*types.ConsumedCapacity, error) {
-			out, err := db.Query(ctx, &dynamodb.QueryInput{TableName: name, IndexName: aws.String("by_status"), ReturnConsumedCapacity: total,
-				KeyConditionExpression: aws.String("by_status_pk = :p"), ExpressionAttributeValues: attributes{":p": text("ORG#acme#member#active")}})
+			out, err := db.Query(ctx, &dynamodb.QueryInput{TableName: name, IndexName: aws.String("by_status"),
+				KeyConditionExpression:    aws.String("by_status_pk = :p"),
+				ExpressionAttributeValues: attributes{":p": text("ORG#acme#member#active")}, ReturnConsumedCapacity: total})
 			if err != nil {
 				return nil, err
 			}
@@ -139,11 +143,12 @@ func aTransactionCountsTwiceInTheTableAndOnceInEachIndex(t *testing.T, s *site) 
 		t.Fatal(err)
 	}
 	key := attributes{"PK": there["PK"], "SK": there["SK"]}
-	_, err := db.TransactWriteItems(t.Context(), &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{
-		{Put: &types.Put{TableName: name, Item: fresh}}, // 2, and 1 in each index
-		{ConditionCheck: &types.ConditionCheck{TableName: name, Key: key, ConditionExpression: aws.String("version = :v"), // 2 × 4
-			ExpressionAttributeValues: attributes{":v": &types.AttributeValueMemberN{Value: "1"}}}},
-	}})
+	put := &types.Put{TableName: name, Item: fresh}                                                            // 2, and 1 in each index
+	check := &types.ConditionCheck{TableName: name, Key: key, ConditionExpression: aws.String("version = :v"), // 2 × 4
+		ExpressionAttributeValues: attributes{":v": number("1")}}
+	_, err := db.TransactWriteItems(t.Context(), &dynamodb.TransactWriteItemsInput{
+		TransactItems: []types.TransactWriteItem{{Put: put}, {ConditionCheck: check}},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +186,8 @@ func aBatchOfInsertsCountsEachOfThem(t *testing.T, s *site) {
 
 func whatCannotBeCountedIsAnError(t *testing.T, s *site) {
 	c := &counter{db: s.db, schema: s.schema}
-	if _, err := s.watched("count", c.intercept).Scan(t.Context(), &dynamodb.ScanInput{TableName: aws.String(tableName)}); err == nil {
+	_, err := s.watched("count", c.intercept).Scan(t.Context(), &dynamodb.ScanInput{TableName: aws.String(tableName)})
+	if err == nil {
 		t.Error("a scan was counted as nothing")
 	}
 }

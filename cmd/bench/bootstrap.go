@@ -1,7 +1,7 @@
 package main
 
-// A bootstrap is a function's real program under a Lambda Runtime API of the bench's own, which hands it one event after
-// another.
+// A bootstrap is a function's real program under a Lambda Runtime API of the bench's own, which hands it one event
+// after another.
 //
 // https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 
@@ -45,7 +45,9 @@ func startBootstrap(ctx context.Context, program string, env []string) (*bootstr
 	if err != nil {
 		return nil, 0, err
 	}
-	b := &bootstrap{said: &bytes.Buffer{}, asked: make(chan time.Time, 1), events: make(chan []byte), answers: make(chan answer, 1)}
+	b := &bootstrap{
+		said: &bytes.Buffer{}, asked: make(chan time.Time, 1), events: make(chan []byte), answers: make(chan answer, 1),
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /2018-06-01/runtime/invocation/next", b.next)
 	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/response", b.finish(false))
@@ -90,7 +92,8 @@ func (b *bootstrap) next(w http.ResponseWriter, r *http.Request) {
 		deadline := time.Now().Add(time.Minute)
 		w.Header().Set("Lambda-Runtime-Aws-Request-Id", "00000000-0000-4000-8000-000000000000")
 		w.Header().Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(deadline.UnixMilli(), 10))
-		w.Header().Set("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:"+sam.Region+":"+sam.AccountID+":function:bench")
+		w.Header().Set("Lambda-Runtime-Invoked-Function-Arn",
+			"arn:aws:lambda:"+sam.Region+":"+sam.AccountID+":function:bench")
 		_, _ = w.Write(event)
 	case <-r.Context().Done():
 	}

@@ -9,7 +9,8 @@ import (
 	"runtime"
 )
 
-// buildPrograms builds what is started here, for this machine, and the functions as they are deployed. The first call does.
+// buildPrograms builds what is started here, for this machine, and the functions as they are deployed. Only the first
+// call does.
 func (l *lab) buildPrograms(ctx context.Context) error {
 	if l.functions != nil {
 		return nil

@@ -37,7 +37,8 @@ func (r request) event() []byte {
 			"accountId": "123456789012", "apiId": "a1b2c3d4e5", "domainName": "join.example.com", "domainPrefix": "join",
 			"http": map[string]string{"method": r.method, "path": r.path, "protocol": "HTTP/1.1",
 				"sourceIp": "203.0.113.7", "userAgent": "latchkey-bench/1.0"},
-			"requestId": "VhT2gjWzIAMEJ8w=", "stage": "$default", "time": "23/Nov/2026:09:31:12 +0000", "timeEpoch": 1795426272482,
+			"requestId": "VhT2gjWzIAMEJ8w=", "stage": "$default",
+			"time": "23/Nov/2026:09:31:12 +0000", "timeEpoch": 1795426272482,
 		},
 	})
 }
@@ -46,7 +47,8 @@ func (r request) event() []byte {
 func streamEvent(item attributes) []byte {
 	image := wire(&types.AttributeValueMemberM{Value: item}).(map[string]any)["M"].(map[string]any)
 	return mustJSON(map[string]any{"Records": []any{map[string]any{
-		"eventID": "7de3041dd709b024af6f29e4fa13d34c", "eventName": "INSERT", "eventVersion": "1.1", "eventSource": "aws:dynamodb",
+		"eventID": "7de3041dd709b024af6f29e4fa13d34c", "eventName": "INSERT", "eventVersion": "1.1",
+		"eventSource": "aws:dynamodb",
 		"dynamodb": map[string]any{
 			"Keys":           map[string]any{"PK": image["PK"], "SK": image["SK"]},
 			"NewImage":       image,

@@ -28,7 +28,8 @@ func inviteThousand(ctx context.Context, l *lab, s *site) ([]row, error) {
 		return nil, err
 	}
 	r := row{Name: "invite 1,000", Figures: []figure{
-		{"p50", c.job.quantile(0.5).Seconds(), "s"}, {"floor p50", c.floor.quantile(0.5).Seconds(), "s"}, {"ratio", c.ratio, ""},
+		{"p50", c.job.quantile(0.5).Seconds(), "s"}, {"floor p50", c.floor.quantile(0.5).Seconds(), "s"},
+		{"ratio", c.ratio, ""},
 	}}
 	if s.medium == memory {
 		r.Bound = atMost("p50", 1.5)
@@ -36,8 +37,11 @@ func inviteThousand(ctx context.Context, l *lab, s *site) ([]row, error) {
 	return []row{r}, nil
 }
 
-// beside compares a job with its own requests, recorded once and made again as replay says.
-func (s *site) beside(ctx context.Context, j job, p plan, replay func(context.Context, *dynamodb.Client, []any) error) (comparison, error) {
+// replay makes recorded requests again.
+type replay func(context.Context, *dynamodb.Client, []any) error
+
+// beside compares a job with its own requests, recorded once.
+func (s *site) beside(ctx context.Context, j job, p plan, replay replay) (comparison, error) {
 	inputs, err := s.record(ctx, j, 1)
 	if err != nil {
 		return comparison{}, err
@@ -49,16 +53,24 @@ func (s *site) beside(ctx context.Context, j job, p plan, replay func(context.Co
 	return compare(ctx, p, j.tasks(s, handler), func(_ context.Context, n int) ([]task, error) {
 		tasks := make([]task, n)
 		for i := range tasks {
-			fresh := make([]any, len(inputs))
-			for k, input := range inputs {
-				if fresh[k], err = afresh(input); err != nil {
-					return nil, err
-				}
+			fresh, err := afreshAll(inputs)
+			if err != nil {
+				return nil, err
 			}
-			tasks[i] = func(ctx context.Context) error { return replay(ctx, s.db, fresh) }
+			tasks[i].do = func(ctx context.Context) error { return replay(ctx, s.db, fresh) }
 		}
 		return tasks, nil
 	})
+}
+
+func afreshAll(inputs []any) (fresh []any, err error) {
+	fresh = make([]any, len(inputs))
+	for i, input := range inputs {
+		if fresh[i], err = afresh(input); err != nil {
+			return nil, err
+		}
+	}
+	return fresh, nil
 }
 
 func inOrder(ctx context.Context, db *dynamodb.Client, inputs []any) error {

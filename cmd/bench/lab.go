@@ -2,7 +2,6 @@ package main
 
 import (
 	"crypto/rand"
-	"encoding/json"
 	"io"
 	"os"
 	"path/filepath"
@@ -74,10 +73,7 @@ func openLab(o options, progress io.Writer) (l *lab, err error) {
 		return nil, err
 	}
 	l.keyFile = filepath.Join(l.scratch, "master-key.json")
-	key, err := json.Marshal(map[string]string{"current": "1", "1": rand.Text() + rand.Text() + rand.Text()})
-	if err != nil {
-		return nil, err
-	}
+	key := mustJSON(map[string]string{"current": "1", "1": rand.Text() + rand.Text() + rand.Text()})
 	if err = os.WriteFile(l.keyFile, key, 0o600); err != nil {
 		return nil, err
 	}

@@ -62,27 +62,32 @@ func main() {
 	}
 }
 
-func parse(args []string, errors io.Writer) (options, error) {
+func parse(args []string, messages io.Writer) (options, error) {
 	var o options
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	flags.SetOutput(errors)
+	flags.SetOutput(messages)
 	flags.Usage = func() {
-		fmt.Fprint(errors, usage)
+		fmt.Fprint(messages, usage)
 		flags.PrintDefaults()
 	}
-	flags.BoolVar(&o.quick, "quick", false, "measure little: for trying, not for figures")
+	flags.BoolVar(&o.quick, "quick", false, "measure little and wait for nothing: for trying, not for figures")
 	flags.BoolVar(&o.strict, "strict", false, "exit with 3 if a bound is missed")
 	flags.DurationVar(&o.wait, "wait", time.Minute, "wait so long for a quiet machine, in all")
 	flags.StringVar(&o.json, "json", "", "write the lines of JSON to this `file`")
-	flags.StringVar(&o.profile, "profile", "", "write a CPU profile of bench itself to this `file`; the label side tells job from floor")
-	flags.Func("run", "run only what matches this `regexp`; see the names on the left while it runs", func(s string) (err error) {
-		o.run, err = regexp.Compile(s)
-		return err
-	})
+	flags.StringVar(&o.profile, "profile", "",
+		"write a CPU profile of bench itself to this `file`; its label side tells job from floor")
+	flags.Func("run", "run only what matches this `regexp`; the names are those on the left while it runs",
+		func(s string) (err error) {
+			o.run, err = regexp.Compile(s)
+			return err
+		})
 	err := flags.Parse(args)
 	if err == nil && flags.NArg() > 0 {
 		err = fmt.Errorf("no arguments are taken: %q", flags.Args())
-		fmt.Fprintln(errors, err)
+		fmt.Fprintln(messages, err)
+	}
+	if o.quick {
+		o.wait = 0
 	}
 	return o, err
 }

@@ -100,15 +100,22 @@ func (r row) verdict() string {
 	return strings.TrimSpace(verdict)
 }
 
-// MarshalJSON writes the figures as one object, in their order's names, and the bound as the table shows it.
+// MarshalJSON writes the figures as one object, and the bound as the table shows it.
 func (r row) MarshalJSON() ([]byte, error) {
-	figures := map[string]float64{}
+	line := struct {
+		Row      string             `json:"row"`
+		Database medium             `json:"database"`
+		Figures  map[string]float64 `json:"figures"`
+		Bound    string             `json:"bound,omitempty"`
+		Held     *bool              `json:"held,omitempty"`
+		Quiet    bool               `json:"quiet"`
+	}{Row: r.Name, Database: r.Medium, Figures: map[string]float64{}, Bound: r.bound(), Quiet: r.Quiet}
 	for _, f := range r.Figures {
-		figures[f.key()] = f.Value
+		line.Figures[f.key()] = f.Value
 	}
-	line := map[string]any{"row": r.Name, "database": r.Medium, "figures": figures, "quiet": r.Quiet}
 	if r.Bound != nil {
-		line["bound"], line["held"] = r.bound(), r.held()
+		held := r.held()
+		line.Held = &held
 	}
 	return json.Marshal(line)
 }

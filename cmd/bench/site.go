@@ -92,7 +92,7 @@ func (s *site) close() {
 
 func (s *site) store(db *dynamodb.Client) *table.Table { return table.New(db, tableName) }
 
-// handler is a function as its main.go puts it together, on a client of the caller's. deliver hands its mail to nobody.
+// handler is a function as its main.go puts it together, on a client of the caller's.
 func (s *site) handler(function string, db *dynamodb.Client) (lambda.Handler, error) {
 	store := s.store(db)
 	edge := api.Edge{
@@ -111,18 +111,10 @@ func (s *site) handler(function string, db *dynamodb.Client) (lambda.Handler, er
 	case "sign-in":
 		return lambdahttp.Handler(api.SignIn(edge, s.world, store, s.keys)), nil
 	case "deliver":
-		return lambda.NewHandler(delivering{onboarding.Delivering{World: s.world, Store: store, Keys: s.keys, Sender: sender{},
-			BaseURL: baseURL, Report: func(onboarding.Owed, onboarding.Outcome, error) {}}}.handle), nil
+		return s.deliver(store), nil
 	}
 	return nil, fmt.Errorf("functions/%s is not known here", function)
 }
-
-type delivering struct{ useCase onboarding.Delivering }
-
-type sender struct{}
-
-// Send is onboarding.Sender: every letter is taken.
-func (sender) Send(context.Context, onboarding.Letter) error { return nil }
 
 // address makes the address of the next person. No two people of a process are one.
 func address() string { return strings.ToLower(rand.Text()[:12]) + "@people.example" }
@@ -142,8 +134,8 @@ func (s *site) pend(ctx context.Context, n int) ([]onboarding.Contact, error) {
 				MemberType: onboarding.Employee, Role: onboarding.RoleMember, Locale: onboarding.English,
 				Inviter: s.admin.Actor(), InviterName: s.admin.Name(),
 				Delivery:  onboarding.Delivery{Status: onboarding.DeliverySent, LastEventAt: sent, Attempts: 1},
-				CreatedAt: sent, UpdatedAt: sent, ExpiresAt: sent.Add(s.org.Settings.InvitationLifetime + time.Duration(i)*time.Millisecond),
-				LastSentAt: sent, SendCount: 1,
+				CreatedAt: sent, UpdatedAt: sent, LastSentAt: sent, SendCount: 1,
+				ExpiresAt: sent.Add(s.org.Settings.InvitationLifetime + time.Duration(i)*time.Millisecond),
 			},
 		}
 	}

@@ -38,7 +38,8 @@ func residentRows(ctx context.Context, l *lab, s *site) ([]row, error) {
 		if err != nil {
 			return nil, err
 		}
-		figures, err := resident(ctx, typical[i], filepath.Join(l.native, f.Name), l.environment(f, s.server.URL, ses), events)
+		program, env := filepath.Join(l.native, f.Name), l.environment(f, s.server.URL, ses)
+		figures, err := resident(ctx, typical[i], program, env, events)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", f.Name, err)
 		}
@@ -110,7 +111,8 @@ func zipRows(ctx context.Context, l *lab, _ *site) ([]row, error) {
 	var rows []row
 	for _, f := range l.functions {
 		archive := filepath.Join(l.scratch, f.Name+".zip")
-		if out, err := exec.CommandContext(ctx, filepath.Join(l.native, "zip"), archive, filepath.Join(l.deployed, f.Name)).CombinedOutput(); err != nil {
+		zip := exec.CommandContext(ctx, filepath.Join(l.native, "zip"), archive, filepath.Join(l.deployed, f.Name))
+		if out, err := zip.CombinedOutput(); err != nil {
 			return nil, fmt.Errorf("zip %s: %w\n%s", f.Name, err, out)
 		}
 		packed, err := os.Stat(archive)

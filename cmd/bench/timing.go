@@ -11,8 +11,11 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// task is one run of what is timed. All that it needs has been prepared.
-type task = func(context.Context) error
+// task is one run of what is timed. All that it needs has been prepared, and what it answered is checked afterwards.
+type task struct {
+	do    func(context.Context) error
+	check func() error // nil: there is nothing to check
+}
 
 // prepare makes n tasks. It is not timed.
 type prepare func(ctx context.Context, n int) ([]task, error)
@@ -41,7 +44,8 @@ func quantile[T int64 | float64 | time.Duration](values []T, q float64) T {
 func median[T int64 | float64 | time.Duration](values []T) T { return quantile(values, 0.5) }
 
 // plan says how two things are compared: in turns of so many tasks each, by so many workers, for about so long.
-// Before the first turn comes a warm-up: the database compiles what it does only after it has done it some hundred times.
+// Before the first turn comes a warm-up: the database compiles what it does only after it has done it some hundred
+// times.
 type plan struct {
 	tasks, workers int
 	warm, long     time.Duration
@@ -111,7 +115,7 @@ func work(ctx context.Context, tasks []task, workers int) (times, error) {
 		group.Go(func() error {
 			for i := taken.Add(1) - 1; i < int64(len(tasks)); i = taken.Add(1) - 1 {
 				start := time.Now()
-				if err := tasks[i](ctx); err != nil {
+				if err := tasks[i].do(ctx); err != nil {
 					return err
 				}
 				t.each[i] = time.Since(start)
@@ -121,6 +125,11 @@ func work(ctx context.Context, tasks []task, workers int) (times, error) {
 	}
 	err := group.Wait()
 	t.whole = time.Since(begin)
+	for _, task := range tasks {
+		if err == nil && task.check != nil {
+			err = task.check()
+		}
+	}
 	return t, err
 }
 

@@ -11,9 +11,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// What DynamoDB charges for, as its guide has it. A write: a unit for each KB begun of the larger of the item before and
-// after it, twice that in a transaction; and for each index, once, what the write changes there. A read: a unit for each
-// 4 KB begun, half that where it need not be consistent.
+// What DynamoDB charges for, as its guide has it. A write: a unit for each KB begun of the larger of the item before
+// and after it, twice that in a transaction; and for each index, once, what the write changes there. A read: a unit for
+// each 4 KB begun, half that where it need not be consistent.
 //
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html

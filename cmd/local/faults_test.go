@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -81,7 +82,8 @@ func (f *faults) intercept(kill func(function string)) func(call, http.Handler) 
 			switch kind := one.kind; kind {
 			case "die", "kill", "lose":
 				if kind != "die" {
-					next.ServeHTTP(httptest.NewRecorder(), r)
+					// Another fault may kill the caller meanwhile: the call is made all the same.
+					next.ServeHTTP(httptest.NewRecorder(), r.WithContext(context.WithoutCancel(r.Context())))
 				}
 				if kind != "lose" {
 					kill(c.function)

@@ -30,6 +30,7 @@ import (
 const repository = "../.."
 
 func TestStories(t *testing.T) {
+	t.Parallel()
 	scripts, err := filepath.Glob("testdata/stories/*.txtar")
 	if err != nil || len(scripts) < 15 {
 		t.Fatalf("only %d stories: %v", len(scripts), err)
@@ -51,8 +52,8 @@ func TestStories(t *testing.T) {
 	all.running.Wait()
 }
 
-// atOnce runs scripts side by side. It does so by itself, because go test runs as many as there are processors, and most
-// of a story is waiting.
+// atOnce runs scripts side by side. It does so by itself, because go test runs as many as there are processors, and
+// most of a story is waiting.
 type atOnce struct {
 	*testing.T
 	running *sync.WaitGroup
@@ -78,8 +79,8 @@ const (
 
 type storyKey struct{}
 
-// words are the commands of the scripts. Fields of a body are written name=text or name:=json, and @file is a whole body;
-// $variables count in all of them.
+// words are the commands of the scripts. Fields of a body are written name=text or name:=json, and @file is a whole
+// body; $variables count in all of them.
 var words = map[string]func(ts *testscript.TestScript, neg bool, args []string){
 	// organization NAME [password=TEXT] [limit=N] founds an organization; $NAME is its id, admin@NAME.example its
 	// administrator. With an empty password they are owed a mail to set one.
