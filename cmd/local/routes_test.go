@@ -377,7 +377,7 @@ func TestWhatIsNotThereLooksTheSameEverywhere(t *testing.T) {
 		}
 	}
 	for what, org := range map[string]string{"here": string(w.acme), "nowhere": "no-such-one", "impossible": "A%20"} {
-		for _, login := range []string{"admin@acme.example", "ann@example.com", "nobody@example.com", "", "rubbish"} {
+		for _, login := range []string{"admin@acme.example", "ann@example.com", "nobody@example.com", "rubbish"} {
 			answer := w.ask("POST", "/v1/public/"+org+"/password-resets", "", `{"login":"`+login+`"}`)
 			if answer.String() != "202" || string(answer.body) != "{}" {
 				t.Errorf("%s, %q: %s %s", what, login, answer, answer.body)

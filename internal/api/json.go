@@ -82,7 +82,25 @@ func parseJSON(r *http.Request, body []byte, v any) error {
 	if trimmed[0] != '{' { // "null" would pass for an empty object
 		return onboarding.Refuse(malformedRequest, "The body must be a JSON object.")
 	}
-	return nil
+	return refuseNull(body)
+}
+
+// refuseNull refuses the null that the decoder takes for a value that is not there. No field of ours may be null: what is
+// not meant is left out. The body is known to be valid.
+func refuseNull(body []byte) error {
+	d := jsontext.NewDecoder(bytes.NewReader(body))
+	for {
+		token, err := d.ReadToken()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("reading a body: %w", err)
+		}
+		if token.Kind() == 'n' {
+			return onboarding.InvalidField(pointerText(d.StackPointer()), "wrong_type", "This must not be null. Leave it out instead.")
+		}
+	}
 }
 
 func isJSON(h http.Header) bool {

@@ -128,6 +128,9 @@ func (s *signingIn) requestReset(w http.ResponseWriter, r *http.Request) error {
 	if err := readJSON(r, &body); err != nil {
 		return err
 	}
+	if body.Login == "" {
+		return onboarding.InvalidField("/login", "required", "This is required.")
+	}
 	if err := s.useCase.RequestReset(r.Context(), organization(r), body.Login, sourceAddress(r)); err != nil {
 		return err
 	}

@@ -128,7 +128,8 @@ func newPost(t *testing.T) *post {
 		members:       map[onboarding.MemberID]onboarding.Member{p.admin.ID: p.admin},
 		owed:          map[string]*entry{}, settled: map[string][]onboarding.Outcome{},
 	}
-	p.use = onboarding.Delivering{World: c.world(), Store: p.store, Keys: testKeys(t), Sender: p.box, BaseURL: "https://join.example.com",
+	p.use = onboarding.Delivering{World: c.world(), Store: p.store, Keys: testKeys(t), Sender: p.box,
+		BaseURL: "https://join.example.com",
 		Report: func(_ onboarding.Owed, _ onboarding.Outcome, err error) {
 			p.mu.Lock()
 			defer p.mu.Unlock()
@@ -144,7 +145,8 @@ func (p *post) owe(address string, edits ...func(*onboarding.Claimed)) onboardin
 	c := onboarding.Claimed{Organization: acme,
 		Message: onboarding.Message{ID: "M1", Kind: onboarding.MessageInvitation, Locale: onboarding.English, At: p.Now(), Round: 1},
 		Contact: &onboarding.Contact{ID: onboarding.NewContactID(nil, a), Address: a, Invited: true, Nonce: nonce,
-			Invitation: onboarding.Invitation{Status: onboarding.InvitationPending, Round: 1, FirstName: "Ann", Inviter: p.admin.Actor(),
+			Invitation: onboarding.Invitation{Status: onboarding.InvitationPending, Round: 1, FirstName: "Ann",
+				Inviter:     p.admin.Actor(),
 				InviterName: "Ada", ExpiresAt: p.Now().Add(7 * 24 * time.Hour)}}}
 	for _, edit := range edits {
 		edit(&c)
@@ -155,8 +157,10 @@ func (p *post) owe(address string, edits ...func(*onboarding.Claimed)) onboardin
 // oweReset puts a message about a member's reset into the outbox.
 func (p *post) oweReset(edits ...func(*onboarding.Claimed)) onboarding.Owed {
 	m := p.admin
-	c := onboarding.Claimed{Organization: acme, Member: &m, Reset: onboarding.Reset{Nonce: nonce, Round: 3, ExpiresAt: p.Now().Add(time.Hour)},
-		Message: onboarding.Message{ID: "M1", Kind: onboarding.MessagePasswordReset, Locale: onboarding.German, At: p.Now(), Round: 3}}
+	c := onboarding.Claimed{Organization: acme, Member: &m,
+		Reset: onboarding.Reset{Nonce: nonce, Round: 3, ExpiresAt: p.Now().Add(time.Hour)},
+		Message: onboarding.Message{ID: "M1", Kind: onboarding.MessagePasswordReset, Locale: onboarding.German,
+			At: p.Now(), Round: 3}}
 	for _, edit := range edits {
 		edit(&c)
 	}
@@ -203,10 +207,12 @@ func TestAnInvitationIsMailedWithItsLink(t *testing.T) {
 		t.Errorf("link %s", l.Link)
 	}
 	if l.To.Value != "ann@example.com" || l.Recipient != "Ann" || l.Inviter != "Ada" || l.Locale != onboarding.English ||
-		l.Organization.Name != "Acme" || !l.Until.Equal(p.Now().Add(7*24*time.Hour)) || l.ID != "M1" || l.Kind != onboarding.MessageInvitation {
+		l.Organization.Name != "Acme" || !l.Until.Equal(p.Now().Add(7*24*time.Hour)) || l.ID != "M1" ||
+		l.Kind != onboarding.MessageInvitation {
 		t.Errorf("%+v", l)
 	}
-	if out := p.outcome(o); out.Status != onboarding.DeliverySent || !out.Retry.IsZero() || out.Error != "" || !out.At.Equal(p.Now()) {
+	if out := p.outcome(o); out.Status != onboarding.DeliverySent || !out.Retry.IsZero() || out.Error != "" ||
+		!out.At.Equal(p.Now()) {
 		t.Errorf("%+v", out)
 	}
 	if len(p.store.owed) != 0 || len(p.reported) != 1 || p.reported[0] != nil {
@@ -231,7 +237,8 @@ func TestAResetIsMailedToItsMember(t *testing.T) {
 		}
 		l := p.box.letters[0]
 		token, prefixed := strings.CutPrefix(l.Link, "https://join.example.com/join/acme/password/")
-		if !prefixed || !p.use.Keys.Opens(mustToken(t, token), acme, nonce) || mustToken(t, token).Purpose != onboarding.PurposePassword ||
+		if !prefixed || !p.use.Keys.Opens(mustToken(t, token), acme, nonce) ||
+			mustToken(t, token).Purpose != onboarding.PurposePassword ||
 			mustToken(t, token).Round != 3 || mustToken(t, token).Subject != p.admin.ID {
 			t.Errorf("link %s", l.Link)
 		}
@@ -292,7 +299,8 @@ func TestNothingIsMailedThatIsNotWantedAnyMore(t *testing.T) {
 			if told[name] {
 				want = onboarding.DeliveryFailed
 			}
-			if out := p.outcome(o); out.Status != want || (out.Error != "") != told[name] || !out.Retry.IsZero() || len(p.store.owed) != 0 {
+			if out := p.outcome(o); out.Status != want || (out.Error != "") != told[name] || !out.Retry.IsZero() ||
+				len(p.store.owed) != 0 {
 				t.Errorf("%+v, and %d still owed", out, len(p.store.owed))
 			}
 		})

@@ -15,7 +15,8 @@ func TestAnOrganizationIDHasOneSpelling(t *testing.T) {
 			t.Errorf("%q: %q, %v", s, id, err)
 		}
 	}
-	for _, s := range []string{"", "ab", "Acme", "ACME", "acme ", "ac me", "-acme", "acme-", "ac#me", "ac|me", "ac/me", "ac.me", "acmé",
+	for _, s := range []string{"", "ab", "Acme", "ACME", "acme ", "ac me", "-acme", "acme-", "ac#me", "ac|me",
+		"ac/me", "ac.me", "acmé",
 		"ac\x00me", strings.Repeat("a", 33)} {
 		if id, err := onboarding.ParseOrganizationID(s); err == nil || id != "" {
 			t.Errorf("%q is taken as %q", s, id)
@@ -50,7 +51,8 @@ func TestAnInvitationIDHasOneSpelling(t *testing.T) {
 	last := good[:len(good)-1]
 	for name, s := range map[string]string{
 		"nothing": "", "no prefix": good[4:], "another prefix": "mem_" + good[4:], "upper case": strings.ToUpper(good),
-		"upper-case letters": "inv_" + strings.ToUpper(good[4:]), "too short": last, "too long": good + "a", "padded": good + "======",
+		"upper-case letters": "inv_" + strings.ToUpper(good[4:]), "too short": last, "too long": good + "a",
+		"padded":             good + "======",
 		"a line feed inside": good[:10] + "\n" + good[10:], "a line feed behind": good + "\n", "a digit that is none": last + "1",
 	} {
 		if _, err := onboarding.ParseInvitationID(s); err == nil {
@@ -92,7 +94,8 @@ func TestAMemberIDHasOneSpelling(t *testing.T) {
 	good := onboarding.NewMemberID(newClock().world()).String()
 	for name, s := range map[string]string{
 		"nothing": "", "no prefix": good[4:], "another prefix": "inv_" + good[4:], "lower case": strings.ToLower(good),
-		"too short": good[:len(good)-1], "too long": good + "0", "an O for a 0": "mem_O" + good[5:], "an overflow": "mem_8" + good[5:],
+		"too short": good[:len(good)-1], "too long": good + "0", "an O for a 0": "mem_O" + good[5:],
+		"an overflow":         "mem_8" + good[5:],
 		"a letter of no ULID": good[:len(good)-1] + "U",
 	} {
 		if _, err := onboarding.ParseMemberID(s); err == nil {

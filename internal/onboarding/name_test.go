@@ -78,7 +78,8 @@ func TestANameIsNoBaitAndNoTrick(t *testing.T) {
 }
 
 func FuzzParseName(f *testing.F) {
-	for _, s := range []string{"Ann Lee", "  Ann \u00a0 Lee ", "Bjo\u0308rn", "می\u200cخواهم", "evil.example", "a://b", "\u2000x", "<\u0338"} {
+	for _, s := range []string{"Ann Lee", "  Ann \u00a0 Lee ", "Bjo\u0308rn", "می\u200cخواهم", "evil.example",
+		"a://b", "\u2000x", "<\u0338"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

@@ -118,7 +118,8 @@ func TestAHashKnowsItsPassword(t *testing.T) {
 	if !strings.HasPrefix(string(hash), "$argon2id$v=19$m=19456,t=2,p=1$") {
 		t.Errorf("the hash does not tell its parameters: %s", hash)
 	}
-	for name, s := range map[string]string{"as typed": typed, "in NFC": norm.NFC.String(typed), "in NFD, as another keyboard types it": norm.NFD.String(typed)} {
+	for name, s := range map[string]string{"as typed": typed, "in NFC": norm.NFC.String(typed),
+		"in NFD, as another keyboard types it": norm.NFD.String(typed)} {
 		if !hash.Matches(s) {
 			t.Errorf("%s it does not match", name)
 		}
@@ -154,9 +155,11 @@ func TestAHashThatIsNoneMatchesNothing(t *testing.T) {
 		"empty": "", "a dollar": "$", "plain text": typed, "no parts": "$$$$$", "another algorithm": with(1, "argon2i"),
 		"an algorithm of others": "$2b$12$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ01234", "another version": with(2, "v=16"),
 		"no version": with(2, ""), "no parameters": with(3, ""), "parameters in words": with(3, "m=a,t=b,p=c"),
-		"a time of zero": with(3, "m=19456,t=0,p=1"), "no threads": with(3, "m=19456,t=2,p=0"), "less than nothing": with(3, "m=-1,t=2,p=1"),
-		"too many threads": with(3, "m=19456,t=2,p=256"), "other parameters": with(3, "m=19456,t=1,p=1"), "a salt that is none": with(4, "!"),
-		"another salt": with(4, "AAAAAAAAAAAAAAAAAAAAAA"), "no key": with(5, ""), "a key that is none": with(5, "!"),
+		"a time of zero": with(3, "m=19456,t=0,p=1"), "no threads": with(3, "m=19456,t=2,p=0"),
+		"less than nothing": with(3, "m=-1,t=2,p=1"),
+		"too many threads":  with(3, "m=19456,t=2,p=256"), "other parameters": with(3, "m=19456,t=1,p=1"),
+		"a salt that is none": with(4, "!"),
+		"another salt":        with(4, "AAAAAAAAAAAAAAAAAAAAAA"), "no key": with(5, ""), "a key that is none": with(5, "!"),
 		"half a key": with(5, part[5][:22]), "a part too many": good + "$", "a part too few": strings.Join(part[:5], "$"),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -190,12 +193,14 @@ func TestNobodysPasswordCostsWhatEverybodysDoes(t *testing.T) {
 }
 
 func FuzzNewPassword(f *testing.F) {
-	for _, s := range []string{"violin umbrella tractor", "Bjo\u0308rn violin tractor", "春眠不觉晓处处闻啼鸟夜来风雨声", "aaaaaaaaaaaaaaa", "\xff"} {
+	for _, s := range []string{"violin umbrella tractor", "Bjo\u0308rn violin tractor", "春眠不觉晓处处闻啼鸟夜来风雨声",
+		"aaaaaaaaaaaaaaa", "\xff"} {
 		f.Add(s, "Ann Lee")
 	}
 	f.Fuzz(func(t *testing.T, s, avoid string) {
 		_, err := onboarding.NewPassword(s, avoid)
-		if _, again := onboarding.NewPassword(norm.NFC.String(s), avoid); utf8.ValidString(s) && len(s) <= 300 && (err == nil) != (again == nil) {
+		if _, again := onboarding.NewPassword(norm.NFC.String(s), avoid); utf8.ValidString(s) && len(s) <= 300 &&
+			(err == nil) != (again == nil) {
 			t.Fatalf("%q: %v, and in NFC: %v", s, err, again)
 		}
 		if n := utf8.RuneCountInString(norm.NFC.String(s)); err == nil && (n < 15 || len(s) > 1024 || !utf8.ValidString(s)) {

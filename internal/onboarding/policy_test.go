@@ -56,7 +56,8 @@ func TestThePolicyIsThisTable(t *testing.T) {
 				o := onboarding.Offer{Type: kind, Role: role}
 				v, want := onboarding.Decide(s, a, o), rule(s, a, o)
 				if v.Allowed != (want != "") || v.Allowed && v.Rule != want {
-					t.Errorf("%q may invite, %+v offers %+v: allowed %t by %q, want %q", s.WhoCanInvite, a, o, v.Allowed, v.Rule, want)
+					t.Errorf("%q may invite, %+v offers %+v: allowed %t by %q, want %q", s.WhoCanInvite, a, o,
+						v.Allowed, v.Rule, want)
 				}
 				if v.Rule == "" || v.Sentence == "" {
 					t.Errorf("%+v: no rule or no sentence", v)
@@ -126,12 +127,18 @@ func TestRightsSayWhatThePolicySays(t *testing.T) {
 		role onboarding.Role
 		want string
 	}{
-		"an administrator":              {onboarding.AdminsInvite, onboarding.Employee, onboarding.RoleAdmin, "{true true true true true}"},
-		"a member":                      {onboarding.AdminsInvite, onboarding.Employee, onboarding.RoleMember, "{false false false false true}"},
-		"a member where everyone may":   {onboarding.EveryoneInvite, onboarding.Employee, onboarding.RoleMember, "{true false false false true}"},
-		"a partner":                     {onboarding.AdminsInvite, onboarding.Partner, onboarding.RoleMember, "{true false true true true}"},
-		"a guest where everyone may":    {onboarding.EveryoneInvite, onboarding.Guest, onboarding.RoleMember, "{false false false false false}"},
-		"a guest with a role too large": {onboarding.EveryoneInvite, onboarding.Guest, onboarding.RoleAdmin, "{false false false false false}"},
+		"an administrator": {onboarding.AdminsInvite, onboarding.Employee, onboarding.RoleAdmin,
+			"{true true true true true}"},
+		"a member": {onboarding.AdminsInvite, onboarding.Employee, onboarding.RoleMember,
+			"{false false false false true}"},
+		"a member where everyone may": {onboarding.EveryoneInvite, onboarding.Employee, onboarding.RoleMember,
+			"{true false false false true}"},
+		"a partner": {onboarding.AdminsInvite, onboarding.Partner, onboarding.RoleMember,
+			"{true false true true true}"},
+		"a guest where everyone may": {onboarding.EveryoneInvite, onboarding.Guest, onboarding.RoleMember,
+			"{false false false false false}"},
+		"a guest with a role too large": {onboarding.EveryoneInvite, onboarding.Guest, onboarding.RoleAdmin,
+			"{false false false false false}"},
 	} {
 		r := onboarding.RightsOf(onboarding.Settings{WhoCanInvite: c.who}, onboarding.Actor{Active: true, Type: c.kind, Role: c.role})
 		if got := fmt.Sprint(r); got != c.want {

@@ -122,7 +122,9 @@ func TestATokenOpensNothingElse(t *testing.T) {
 		"a token derived without a nonce": func() bool {
 			return keys.Opens(keys.Derive(onboarding.PurposeMailed, acme, subject, 1, nil), acme, nil)
 		},
-		"a token that nobody derived": func() bool { return keys.Opens(onboarding.Token{Purpose: 1, Subject: subject, Round: 1}, acme, nonce) },
+		"a token that nobody derived": func() bool {
+			return keys.Opens(onboarding.Token{Purpose: 1, Subject: subject, Round: 1}, acme, nonce)
+		},
 	} {
 		if opens() {
 			t.Errorf("%s: it opens", name)
@@ -160,10 +162,13 @@ func TestKeysRotate(t *testing.T) {
 func TestATokenHasOneSpelling(t *testing.T) {
 	good := testKeys(t).Derive(onboarding.PurposeMailed, acme, subject, 1, nonce).Reveal()
 	for name, s := range map[string]string{
-		"nothing": "", "upper case": strings.ToUpper(good), "too short": good[:63], "too long": good + "a", "padded": good + "========",
-		"a line feed inside": good[:20] + "\n" + good[20:], "a carriage return": good + "\r", "a blank": " " + good, "a digit that is none": good[:63] + "1",
-		"standard letters": base32.StdEncoding.EncodeToString(make([]byte, 40)), "another length": letters.EncodeToString(make([]byte, 39)),
-		"two at once": good + good,
+		"nothing": "", "upper case": strings.ToUpper(good), "too short": good[:63], "too long": good + "a",
+		"padded":             good + "========",
+		"a line feed inside": good[:20] + "\n" + good[20:], "a carriage return": good + "\r", "a blank": " " + good,
+		"a digit that is none": good[:63] + "1",
+		"standard letters":     base32.StdEncoding.EncodeToString(make([]byte, 40)),
+		"another length":       letters.EncodeToString(make([]byte, 39)),
+		"two at once":          good + good,
 	} {
 		if _, err := onboarding.ParseToken(s); err == nil {
 			t.Errorf("%s: %q is taken", name, s)
@@ -177,7 +182,8 @@ func TestASessionTokenPrintsBack(t *testing.T) {
 	token := onboarding.NewSessionToken(w, acme, member)
 	text := token.Reveal()
 	got, err := onboarding.ParseSessionToken(text)
-	if err != nil || got != token || got.Organization != acme || got.Member != member || got.Reveal() != text || got.Hash() != token.Hash() {
+	if err != nil || got != token || got.Organization != acme || got.Member != member || got.Reveal() != text ||
+		got.Hash() != token.Hash() {
 		t.Errorf("%q: %v", text, err)
 	}
 	if other := onboarding.NewSessionToken(w, acme, member); other == token || other.Hash() == token.Hash() {
@@ -205,10 +211,14 @@ func TestASessionTokenHasOneSpelling(t *testing.T) {
 	}
 	last := part[3][:42] + string(other[part[3][42]])
 	for name, s := range map[string]string{
-		"nothing": "", "another prefix": with(0, "lkx"), "no prefix": strings.TrimPrefix(good, "lks."), "an organization in capitals": with(1, "ACME"),
-		"no organization": with(1, ""), "an organization with a bar": with(1, "a|c"), "a member in small letters": with(2, strings.ToLower(part[2])),
-		"no member": with(2, ""), "no secret": with(3, ""), "a short secret": with(3, part[3][:42]), "a long secret": with(3, part[3]+"A"),
-		"a secret with padding": with(3, part[3]+"="), "a secret with idle bits": with(3, last), "a line feed": good[:50] + "\n" + good[50:],
+		"nothing": "", "another prefix": with(0, "lkx"), "no prefix": strings.TrimPrefix(good, "lks."),
+		"an organization in capitals": with(1, "ACME"),
+		"no organization":             with(1, ""), "an organization with a bar": with(1, "a|c"),
+		"a member in small letters": with(2, strings.ToLower(part[2])),
+		"no member":                 with(2, ""), "no secret": with(3, ""), "a short secret": with(3, part[3][:42]),
+		"a long secret":         with(3, part[3]+"A"),
+		"a secret with padding": with(3, part[3]+"="), "a secret with idle bits": with(3, last),
+		"a line feed":     good[:50] + "\n" + good[50:],
 		"a part too many": good + ".", "a blank": " " + good, "a book": good + strings.Repeat("A", 300),
 	} {
 		if _, err := onboarding.ParseSessionToken(s); err == nil {
@@ -223,7 +233,8 @@ func spellings(secret []byte) []string {
 	return []string{
 		string(secret), hex.EncodeToString(secret), strings.ToUpper(hex.EncodeToString(secret)), letters.EncodeToString(secret),
 		base64.StdEncoding.EncodeToString(secret)[:10], base64.RawURLEncoding.EncodeToString(secret)[:10],
-		decimal, strings.ReplaceAll(decimal, " ", ","), strings.ReplaceAll(decimal, " ", ", "), strings.Trim(fmt.Sprintf("%#v", secret), "[]byte{}"),
+		decimal, strings.ReplaceAll(decimal, " ", ","), strings.ReplaceAll(decimal, " ", ", "),
+		strings.Trim(fmt.Sprintf("%#v", secret), "[]byte{}"),
 		new(big.Int).SetBytes(secret).String(),
 	}
 }

@@ -75,7 +75,10 @@ func (u SigningIn) SignIn(ctx context.Context, org OrganizationID, login, passwo
 // the same reads and writes.
 func (u SigningIn) find(ctx context.Context, org OrganizationID, login, source, act string, window time.Duration, perLogin, perSource int) (
 	o Organization, id ContactID, m Member, c Credentials, err error) {
-	if o, err = u.Store.ReadOrganization(ctx, org); err != nil && !errors.Is(err, ErrNotFound) {
+	o, err = u.Store.ReadOrganization(ctx, org)
+	if errors.Is(err, ErrNotFound) {
+		org = "" // whoever makes handles up is counted in one place
+	} else if err != nil {
 		return o, id, m, c, err
 	}
 	// What is no address has no contact; it is counted and looked up all the same.

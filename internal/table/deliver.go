@@ -69,7 +69,7 @@ func (t *Table) Settle(ctx context.Context, o onboarding.Owed, c onboarding.Clai
 	if !out.Retry.IsZero() {
 		return t.settleLater(ctx, told, c, out)
 	}
-	return t.settleDone(ctx, told)
+	return t.settleDone(ctx, told, c, out)
 }
 
 // settleLater gives up the lease and sets when the message is due again. The wake-up stays held: cleanup drives it then.
@@ -87,12 +87,16 @@ func (t *Table) settleLater(ctx context.Context, told change, c onboarding.Claim
 }
 
 // settleDone removes the message, and with it all that wakes deliver and lists the item as owing: every write that owes a
-// message replaces the outbox, so there is no other. One that has been replaced meanwhile is no longer ours to settle.
-func (t *Table) settleDone(ctx context.Context, told change) error {
+// message replaces the outbox, so there is no other. One that has been replaced meanwhile is no longer ours to settle, nor,
+// unless it is sent, one that somebody else has leased.
+func (t *Table) settleDone(ctx context.Context, told change, c onboarding.Claimed, out onboarding.Outcome) error {
 	if told.set != "" {
 		told.set = "SET " + told.set
 	}
 	told.condition = "attribute_exists(#outbox.#m)"
+	if out.Status != onboarding.DeliverySent {
+		told.condition, told.vals[":lease"] = "#outbox.#m.#lease = :lease", c.Lease
+	}
 	outboxItem{}.into(&told)
 	_, err := t.update(ctx, told, nil, types.ReturnValueNone)
 	return err

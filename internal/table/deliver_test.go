@@ -70,7 +70,8 @@ func TestAFailedSendWaitsForItsTimeAndIsDrivenAgain(t *testing.T) {
 		s.ok(err)
 		s.mail()
 	}
-	if c := s.contact("ann@example.com"); c.Invitation.Delivery.Status != onboarding.DeliverySent || c.Invitation.Delivery.Attempts != 2 {
+	if c := s.contact("ann@example.com"); c.Invitation.Delivery.Status != onboarding.DeliverySent ||
+		c.Invitation.Delivery.Attempts != 2 {
 		t.Errorf("%+v", c.Invitation.Delivery)
 	}
 }
@@ -103,7 +104,8 @@ func TestWhatTheProviderRefusesIsFailedAndOver(t *testing.T) {
 	s.box.failing(sendError(onboarding.SendRefused))
 	s.mail()
 	i := s.contact("ann@example.com").Invitation
-	if i.Delivery.Status != onboarding.DeliveryFailed || i.SendCount != 0 || i.Status != onboarding.InvitationPending || len(s.due()) != 0 {
+	if i.Delivery.Status != onboarding.DeliveryFailed || i.SendCount != 0 ||
+		i.Status != onboarding.InvitationPending || len(s.due()) != 0 {
 		t.Errorf("%+v", i)
 	}
 }
@@ -173,7 +175,8 @@ func TestADeliverThatWasKilledLosesNothing(t *testing.T) {
 					t.Errorf("a copy does not work: %v", err)
 				}
 			}
-			if i := s.contact("ann@example.com").Invitation; i.Delivery.Status != onboarding.DeliverySent || i.Delivery.Attempts != 2 {
+			if i := s.contact("ann@example.com").Invitation; i.Delivery.Status != onboarding.DeliverySent ||
+				i.Delivery.Attempts != 2 {
 				t.Errorf("%+v", i.Delivery)
 			}
 		})
@@ -273,7 +276,8 @@ func TestALateComerDoesNotEndAnothersLease(t *testing.T) {
 	s.advance(16 * time.Second)
 	_, err = claim("second")
 	s.ok(err)
-	s.ok(s.store.Settle(t.Context(), owed, late, onboarding.Outcome{At: s.Now(), Status: onboarding.DeliveryQueued, Retry: s.Now().Add(time.Second)}))
+	s.ok(s.store.Settle(t.Context(), owed, late, onboarding.Outcome{At: s.Now(), Status: onboarding.DeliveryQueued,
+		Retry: s.Now().Add(time.Second)}))
 	s.advance(2 * time.Second)
 	if c, err := claim("third"); !errors.Is(err, onboarding.ErrNotFound) {
 		t.Errorf("two send it at once, and this is attempt %d of the third who tries: %v", c.Attempts, err)
@@ -311,7 +315,8 @@ func TestNothingIsMailedForWhatWasTakenBack(t *testing.T) {
 
 func TestAnItemOfAnotherKindIsNotDelivered(t *testing.T) {
 	s := newStage(t)
-	for _, item := range []string{"", "ORG#acme", "ORG#acme|ORG", "ORG#acme|SESSION#x", "PARTNERS|CONTACT#x", "ORG#acme|CONTACT#aaaaaaaaaaaaaaaaaaaaaaaaaa"} {
+	for _, item := range []string{"", "ORG#acme", "ORG#acme|ORG", "ORG#acme|SESSION#x", "PARTNERS|CONTACT#x",
+		"ORG#acme|CONTACT#aaaaaaaaaaaaaaaaaaaaaaaaaa"} {
 		owed := onboarding.Owed{Item: item, Message: "M1"}
 		if failed := s.delivering(s.store).Deliver(t.Context(), []onboarding.Owed{owed}); len(failed) != 0 {
 			t.Errorf("%q holds up its shard", item)

@@ -139,7 +139,8 @@ func first(n int, operation string, f fault) fault {
 // refused answers with an error of this name, and does nothing.
 func refused(name string) fault {
 	return func(call) (*http.Response, bool, error) {
-		return answer(http.StatusBadRequest, map[string]any{"__type": "com.amazonaws.dynamodb.v20120810#" + name, "message": "by the test"})
+		return answer(http.StatusBadRequest, map[string]any{"__type": "com.amazonaws.dynamodb.v20120810#" + name,
+			"message": "by the test"})
 	}
 }
 

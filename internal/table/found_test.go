@@ -30,7 +30,8 @@ func TestFoundingMailsTheFirstAdministratorALink(t *testing.T) {
 	}
 	_, _, err = s.signIn("ada@example.com", password)
 	s.refused(err, onboarding.WrongCredentials)
-	if pending, _, err := s.store.ListMembers(t.Context(), acme, onboarding.MemberPendingActivation, "", 10); err != nil || len(pending) != 1 {
+	pending, _, err := s.store.ListMembers(t.Context(), acme, onboarding.MemberPendingActivation, "", 10)
+	if err != nil || len(pending) != 1 {
 		t.Errorf("%v, %v", pending, err)
 	}
 	token := tokenIn(letters[0])
@@ -42,7 +43,8 @@ func TestFoundingMailsTheFirstAdministratorALink(t *testing.T) {
 	s.advance(time.Hour)
 	caller, session, err := s.signingIn(s.store).SetPassword(t.Context(), acme, token, password)
 	s.ok(err)
-	if caller.Member.ID != m.ID || caller.Member.Status != onboarding.MemberActive || !caller.Member.EmailVerified || !caller.Member.JoinedAt.Equal(s.Now()) {
+	if caller.Member.ID != m.ID || caller.Member.Status != onboarding.MemberActive || !caller.Member.EmailVerified ||
+		!caller.Member.JoinedAt.Equal(s.Now()) {
 		t.Errorf("%+v", caller.Member)
 	}
 	if again, err := s.store.ReadMember(t.Context(), acme, m.ID); err != nil || again != caller.Member {
@@ -120,10 +122,13 @@ func TestWhatCannotBeFoundedIsRefused(t *testing.T) {
 func TestTheOperatorChangesAnOrganization(t *testing.T) {
 	s := newStage(t)
 	before := s.organization()
-	o, err := s.founding().Change(t.Context(), acme, func(o *onboarding.Organization) { o.Settings.DailySendLimit, o.Closed = 7, true })
+	o, err := s.founding().Change(t.Context(), acme, func(o *onboarding.Organization) {
+		o.Settings.DailySendLimit, o.Closed = 7, true
+	})
 	s.ok(err)
 	stored := s.organization()
-	if stored.Settings != o.Settings || stored.Settings.DailySendLimit != 7 || !stored.Closed || string(stored.Salt) != string(before.Salt) {
+	if stored.Settings != o.Settings || stored.Settings.DailySendLimit != 7 || !stored.Closed ||
+		string(stored.Salt) != string(before.Salt) {
 		t.Errorf("%+v", stored)
 	}
 	if _, err := s.founding().Change(t.Context(), "nowhere", func(*onboarding.Organization) {}); err == nil {

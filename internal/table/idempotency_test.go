@@ -18,7 +18,8 @@ type begun struct {
 }
 
 func (s *stage) begin(key, hash, attempt string) (begun, error) {
-	id, status, answer, err := s.store.BeginRequest(context.WithoutCancel(s.t.Context()), acme, s.admin.Member.ID, key, hash, attempt, s.Now())
+	id, status, answer, err := s.store.BeginRequest(context.WithoutCancel(s.t.Context()), acme, s.admin.Member.ID,
+		key, hash, attempt, s.Now())
 	return begun{id, status, string(answer)}, err
 }
 

@@ -17,7 +17,8 @@ func TestEachRecipientGetsTheVerdictThatIsTrue(t *testing.T) {
 	s := newStage(t)
 	want := func(r onboarding.InviteResult, verdict onboarding.InviteVerdict) {
 		t.Helper()
-		if r.Verdict != verdict || (r.Reason == "") != (verdict == onboarding.Created || verdict == onboarding.Reopened || verdict == onboarding.Resent) {
+		if r.Verdict != verdict || (r.Reason == "") != (verdict == onboarding.Created ||
+			verdict == onboarding.Reopened || verdict == onboarding.Resent) {
 			t.Errorf("%s: %s (%s), want %s", r.Input, r.Verdict, r.Reason, verdict)
 		}
 	}
@@ -36,13 +37,17 @@ func TestEachRecipientGetsTheVerdictThatIsTrue(t *testing.T) {
 	want(s.invite("eve@example.com", func(c *onboarding.InviteCommand) { c.Type = onboarding.Guest }), onboarding.Denied)
 	want(s.invite("eve@example.com", func(c *onboarding.InviteCommand) { c.Recipients[0].FirstName = "evil.example" }), onboarding.InvalidAddress)
 
-	results, err := s.inviting(s.store).Invite(t.Context(), s.admin, s.command([]string{"eve@example.com", "Eve@Example.COM", "rubbish", "mia@example.com"}))
+	results, err := s.inviting(s.store).Invite(t.Context(), s.admin,
+		s.command([]string{"eve@example.com", "Eve@Example.COM", "rubbish", "mia@example.com"}))
 	s.ok(err)
-	for i, verdict := range []onboarding.InviteVerdict{onboarding.Created, onboarding.Duplicate, onboarding.InvalidAddress, onboarding.Created} {
+	for i, verdict := range []onboarding.InviteVerdict{onboarding.Created, onboarding.Duplicate,
+		onboarding.InvalidAddress, onboarding.Created} {
 		want(results[i], verdict)
 	}
-	if c := results[0].Contact; c == nil || c.Address.Value != "eve@example.com" || c.Invitation.Status != onboarding.InvitationPending ||
-		c.Invitation.Delivery.Status != onboarding.DeliveryQueued || c.Invitation.Inviter.ID != s.admin.Member.ID || c.Invitation.Round != 1 {
+	if c := results[0].Contact; c == nil || c.Address.Value != "eve@example.com" ||
+		c.Invitation.Status != onboarding.InvitationPending ||
+		c.Invitation.Delivery.Status != onboarding.DeliveryQueued || c.Invitation.Inviter.ID != s.admin.Member.ID ||
+		c.Invitation.Round != 1 {
 		t.Errorf("%+v", c)
 	}
 }
@@ -93,7 +98,8 @@ func TestAnInvitationThatEndedIsOpenedAgain(t *testing.T) {
 					t.Fatalf("%s, %v and %v", r.Verdict, r.Contact.ID, first.ID)
 				}
 				i := s.contact("ann@example.com").Invitation
-				if i.Status != onboarding.InvitationPending || i.Round != first.Invitation.Round+1 || i.Role != onboarding.RoleAdmin ||
+				if i.Status != onboarding.InvitationPending || i.Round != first.Invitation.Round+1 ||
+					i.Role != onboarding.RoleAdmin ||
 					!i.CreatedAt.Equal(first.Invitation.CreatedAt) || i.SendCount != 1 || !i.ExpiresAt.Equal(s.Now().Add(lifetime)) {
 					t.Errorf("%+v", i)
 				}
@@ -146,8 +152,9 @@ func TestAThousandRecipientsGetAThousandVerdicts(t *testing.T) {
 	}
 	used := s.usage()
 
-	want := map[string]onboarding.InviteVerdict{"gone@example.com": onboarding.DismissedMember, "member@example.com": onboarding.AlreadyMember,
-		"ada@example.com": onboarding.AlreadyMember}
+	want := map[string]onboarding.InviteVerdict{"gone@example.com": onboarding.DismissedMember,
+		"member@example.com": onboarding.AlreadyMember,
+		"ada@example.com":    onboarding.AlreadyMember}
 	addresses := []string{"gone@example.com", "member@example.com", "ada@example.com"}
 	for _, a := range pending {
 		want[a] = onboarding.AlreadyInvited
@@ -225,9 +232,11 @@ func TestTheDailyLimitIsKept(t *testing.T) {
 
 func TestTheFirstGetWhatIsLeftOfTheLimit(t *testing.T) {
 	s := newStage(t, limit(3))
-	results, err := s.inviting(s.store).Invite(t.Context(), s.admin, s.command(append([]string{"ada@example.com"}, s.addresses(5)...)))
+	results, err := s.inviting(s.store).Invite(t.Context(), s.admin,
+		s.command(append([]string{"ada@example.com"}, s.addresses(5)...)))
 	s.ok(err)
-	for i, want := range []onboarding.InviteVerdict{onboarding.AlreadyMember, onboarding.Created, onboarding.Created, onboarding.Created,
+	for i, want := range []onboarding.InviteVerdict{onboarding.AlreadyMember, onboarding.Created, onboarding.Created,
+		onboarding.Created,
 		onboarding.OverLimit, onboarding.OverLimit} {
 		if results[i].Verdict != want {
 			t.Errorf("%s: %s, want %s", results[i].Input, results[i].Verdict, want)
@@ -320,7 +329,8 @@ func TestInvitingAsksThePolicy(t *testing.T) {
 	}{
 		"a member where administrators invite": {member, onboarding.Forbidden},
 		"somebody dismissed": {onboarding.Caller{Organization: s.admin.Organization,
-			Member: onboarding.Member{ID: s.admin.Member.ID, Status: onboarding.MemberDismissed, Type: onboarding.Employee, Role: onboarding.RoleAdmin}},
+			Member: onboarding.Member{ID: s.admin.Member.ID, Status: onboarding.MemberDismissed,
+				Type: onboarding.Employee, Role: onboarding.RoleAdmin}},
 			onboarding.Forbidden},
 		"an administrator of a closed organization": {onboarding.Caller{Member: s.admin.Member,
 			Organization: onboarding.Organization{ID: acme, Closed: true}}, onboarding.OrganizationClosed},

@@ -81,7 +81,8 @@ func TestALastPageThatIsFullPromisesNoOther(t *testing.T) {
 	if len(page) != 3 || next != "" {
 		t.Errorf("%d, %q", len(page), next)
 	}
-	if page, next, err := s.store.ListInvitations(t.Context(), acme, onboarding.InvitationRevoked, s.Now(), "", 3); err != nil || len(page) != 0 || next != "" {
+	page, next, err = s.store.ListInvitations(t.Context(), acme, onboarding.InvitationRevoked, s.Now(), "", 3)
+	if err != nil || len(page) != 0 || next != "" {
 		t.Errorf("%v, %q, %v", page, next, err)
 	}
 }
@@ -104,7 +105,8 @@ func TestEveryInvitationStandsInTheListOfItsStatus(t *testing.T) {
 			}
 		}
 	}
-	lists := map[onboarding.InvitationStatus]string{onboarding.InvitationPending: "[pending@example.com]", onboarding.InvitationExpired: "[]",
+	lists := map[onboarding.InvitationStatus]string{onboarding.InvitationPending: "[pending@example.com]",
+		onboarding.InvitationExpired: "[]",
 		onboarding.InvitationRevoked: "[revoked@example.com]", onboarding.InvitationDeclined: "[declined@example.com]",
 		onboarding.InvitationAccepted: "[accepted@example.com]"}
 	want("at first", lists)
@@ -130,7 +132,8 @@ func TestAListShowsWhatTheItemHoldsAndNoSecret(t *testing.T) {
 	s.mail()
 	stored := s.contact("ann@example.com")
 	got := s.list(onboarding.InvitationPending, 10)
-	if len(got) != 1 || got[0].ID != stored.ID || got[0].Address != stored.Address || got[0].Invitation != stored.Invitation || got[0].Version != stored.Version {
+	if len(got) != 1 || got[0].ID != stored.ID || got[0].Address != stored.Address ||
+		got[0].Invitation != stored.Invitation || got[0].Version != stored.Version {
 		t.Errorf("%+v, stored %+v", got, stored)
 	}
 	if got[0].Nonce != nil || got[0].RequestID != "" {

@@ -27,7 +27,8 @@ func (s *stage) want(what string, got, want any) {
 }
 
 // inviteJob invites addresses, which prepare has brought into some state, and wants each to get one verdict and one mail.
-func inviteJob(addresses []string, verdict onboarding.InviteVerdict, prepare func(*stage), edits ...func(*onboarding.InviteCommand)) job {
+func inviteJob(addresses []string, verdict onboarding.InviteVerdict, prepare func(*stage),
+	edits ...func(*onboarding.InviteCommand)) job {
 	return func(s *stage) (func(*table.Table) error, func()) {
 		prepare(s)
 		before := len(s.box.all())
@@ -249,7 +250,11 @@ var jobs = map[string]job{
 		s.want("told", fmt.Sprintf("%s %d", id, status), "A 0")
 		return err
 	}, onboarding.InProgress),
-	"take over from a request that died": requestJob(func(s *stage) { _, err := s.begin("key", "hash", "dead"); s.ok(err); s.advance(time.Minute) },
+	"take over from a request that died": requestJob(func(s *stage) {
+		_, err := s.begin("key", "hash", "dead")
+		s.ok(err)
+		s.advance(time.Minute)
+	},
 		func(s *stage, store *table.Table) error {
 			id, status, _, err := store.BeginRequest(s.t.Context(), acme, s.admin.Member.ID, "key", "hash", "A", s.Now())
 			s.want("told", fmt.Sprintf("%s %d", id, status), "dead 0")
@@ -318,12 +323,14 @@ func TestATransactionInTheWayIsWaitedOut(t *testing.T) {
 	each(t, func() []fault {
 		single := first(1, "", refused("TransactionConflictException"))
 		return []fault{first(1, "TransactWriteItems", conflict), func(c call) (*http.Response, bool, error) {
-			if c.operation != "PutItem" && c.operation != "UpdateItem" || !bytes.Contains(c.body, []byte(`"CONTACT#`)) && !bytes.Contains(c.body, []byte(`"MEMBER#`)) {
+			if c.operation != "PutItem" && c.operation != "UpdateItem" ||
+				!bytes.Contains(c.body, []byte(`"CONTACT#`)) && !bytes.Contains(c.body, []byte(`"MEMBER#`)) {
 				return nil, false, nil
 			}
 			return single(c)
 		}}
-	}, "accept", "set the password by mail", "change the password", "found", "invite one", "reopen one", "resend", "revoke", "decline",
+	}, "accept", "set the password by mail", "change the password", "found", "invite one", "reopen one", "resend",
+		"revoke", "decline",
 		"ask for a new link", "ask for a reset", "deliver", "deliver what is to be sent later", "drive what is due")
 }
 

@@ -57,8 +57,9 @@ func (a *side) finish() {
 	a.past()
 }
 
-func (a *side) CreateContacts(ctx context.Context, org onboarding.OrganizationID, c []onboarding.Contact) ([]*onboarding.Contact, error) {
-	defer a.gate("gate")()
+func (a *side) CreateContacts(ctx context.Context, org onboarding.OrganizationID,
+	c []onboarding.Contact) ([]*onboarding.Contact, error) {
+	defer a.gate("CreateContacts")()
 	return a.Table.CreateContacts(ctx, org, c)
 }
 
@@ -77,30 +78,32 @@ func (a *side) Decline(ctx context.Context, org onboarding.OrganizationID, c onb
 	return a.Table.Decline(ctx, org, c, at)
 }
 
-func (a *side) AskForLink(ctx context.Context, org onboarding.OrganizationID, c onboarding.Contact, m onboarding.Message, after time.Time) error {
+func (a *side) AskForLink(ctx context.Context, org onboarding.OrganizationID, c onboarding.Contact,
+	m onboarding.Message, after time.Time) error {
 	defer a.gate("AskForLink")()
 	return a.Table.AskForLink(ctx, org, c, m, after)
 }
 
-func (a *side) ChangePassword(ctx context.Context, org onboarding.OrganizationID, m onboarding.MemberID, hash onboarding.PasswordHash,
-	x onboarding.Session, at time.Time) error {
+func (a *side) ChangePassword(ctx context.Context, org onboarding.OrganizationID, m onboarding.MemberID,
+	hash onboarding.PasswordHash, x onboarding.Session, at time.Time) error {
 	defer a.gate("ChangePassword")()
 	return a.Table.ChangePassword(ctx, org, m, hash, x, at)
 }
 
-func (a *side) OweReset(ctx context.Context, org onboarding.OrganizationID, m onboarding.Member, seen, next onboarding.Reset, msg onboarding.Message) error {
+func (a *side) OweReset(ctx context.Context, org onboarding.OrganizationID, m onboarding.Member,
+	seen, next onboarding.Reset, msg onboarding.Message) error {
 	defer a.gate("OweReset")()
 	return a.Table.OweReset(ctx, org, m, seen, next, msg)
 }
 
-func (a *side) RedeemReset(ctx context.Context, o onboarding.Organization, m onboarding.Member, r onboarding.Reset, hash onboarding.PasswordHash,
-	x onboarding.Session) error {
+func (a *side) RedeemReset(ctx context.Context, o onboarding.Organization, m onboarding.Member, r onboarding.Reset,
+	hash onboarding.PasswordHash, x onboarding.Session) error {
 	defer a.gate("RedeemReset")()
 	return a.Table.RedeemReset(ctx, o, m, r, hash, x)
 }
 
-func (a *side) Found(ctx context.Context, o onboarding.Organization, m onboarding.Member, c onboarding.Credentials, contact onboarding.Contact,
-	owed []onboarding.Message) error {
+func (a *side) Found(ctx context.Context, o onboarding.Organization, m onboarding.Member, c onboarding.Credentials,
+	contact onboarding.Contact, owed []onboarding.Message) error {
 	defer a.gate("Found")()
 	return a.Table.Found(ctx, o, m, c, contact, owed)
 }
@@ -136,12 +139,14 @@ func raceWhole(s *stage, play func(address string) (first, second move, holds fu
 	run(s, true, play, passes)
 }
 
-func run(s *stage, whole bool, play func(address string) (first, second move, holds func(first, second error) error), passes []string) {
+func run(s *stage, whole bool, play func(address string) (first, second move, holds func(first, second error) error),
+	passes []string) {
 	s.t.Helper()
 	for round, order := range []string{"the first one first", "the second one first", "at once"} {
 		first, second, holds := play(fmt.Sprintf("round%d@example.com", round))
 		newSide := func(last string) *side {
-			return &side{Table: s.store, arrived: make(chan struct{}), done: make(chan struct{}), second: order == last, holds: whole, passes: passes}
+			return &side{Table: s.store, arrived: make(chan struct{}), done: make(chan struct{}),
+				second: order == last, holds: whole, passes: passes}
 		}
 		a, b := newSide("the second one first"), newSide("the first one first")
 		a.other, b.other = b, a
@@ -192,7 +197,8 @@ func (s *stage) changing(address string, do update) move {
 // membersOf is how many members have an address, whether or not its contact knows.
 func (s *stage) membersOf(address string) (n int) {
 	for _, item := range s.items() {
-		if m, ok := item["member"]; ok && strings.HasPrefix(text(item["SK"]), "MEMBER#") && text(m.(*types.AttributeValueMemberM).Value["email"]) == address {
+		if m, ok := item["member"]; ok && strings.HasPrefix(text(item["SK"]), "MEMBER#") &&
+			text(m.(*types.AttributeValueMemberM).Value["email"]) == address {
 			n++
 		}
 	}
@@ -216,10 +222,13 @@ func TestAcceptedAndRevokedAtOnceIsOneOfThem(t *testing.T) {
 		return s.accepting(s.invited(address)), s.changing(address, revoking), func(accepted, revoked error) error {
 			c := s.contact(address)
 			if accepted == nil {
-				return errors.Join(equal("the revocation", codeOf(revoked), onboarding.Conflict), equal("members", s.membersOf(address), 1),
-					equal("the invitation", c.Invitation.Status, onboarding.InvitationAccepted), equal("has a member", c.Member.IsZero(), false))
+				return errors.Join(equal("the revocation", codeOf(revoked), onboarding.Conflict),
+					equal("members", s.membersOf(address), 1),
+					equal("the invitation", c.Invitation.Status, onboarding.InvitationAccepted),
+					equal("has a member", c.Member.IsZero(), false))
 			}
-			return errors.Join(equal("the acceptance", codeOf(accepted), onboarding.LinkRevoked), equal("members", s.membersOf(address), 0),
+			return errors.Join(equal("the acceptance", codeOf(accepted), onboarding.LinkRevoked),
+				equal("members", s.membersOf(address), 0),
 				equal("the invitation", c.Invitation.Status, onboarding.InvitationRevoked), revoked)
 		}
 	})
@@ -236,10 +245,12 @@ func TestAcceptedAndDeclinedAtOnceIsOneOfThem(t *testing.T) {
 		return s.accepting(token), decline, func(accepted, declined error) error {
 			status := s.contact(address).Invitation.Status
 			if accepted == nil {
-				return errors.Join(equal("the refusal", codeOf(declined), onboarding.AlreadyAccepted), equal("members", s.membersOf(address), 1),
+				return errors.Join(equal("the refusal", codeOf(declined), onboarding.AlreadyAccepted),
+					equal("members", s.membersOf(address), 1),
 					equal("the invitation", status, onboarding.InvitationAccepted))
 			}
-			return errors.Join(equal("the acceptance", codeOf(accepted), onboarding.AlreadyDeclined), equal("members", s.membersOf(address), 0),
+			return errors.Join(equal("the acceptance", codeOf(accepted), onboarding.AlreadyDeclined),
+				equal("members", s.membersOf(address), 0),
 				equal("the invitation", status, onboarding.InvitationDeclined), declined)
 		}
 	})
@@ -257,7 +268,8 @@ func TestAcceptedWhileTheInviterFallsIsDecidedAnew(t *testing.T) {
 			s := newStage(t)
 			inviter := s.join("bob@example.com", asAnAdmin)
 			race(s, func(address string) (move, move, func(error, error) error) {
-				s.poke(memberSK(inviter.Member.ID), map[string]any{"member.status": onboarding.MemberActive, "member.role": onboarding.RoleAdmin,
+				s.poke(memberSK(inviter.Member.ID), map[string]any{"member.status": onboarding.MemberActive,
+					"member.role": onboarding.RoleAdmin,
 					"member.type": onboarding.Employee})
 				s.inviteAs(inviter, address)
 				var early bool // whether the inviter fell before the acceptance was written
@@ -271,7 +283,8 @@ func TestAcceptedWhileTheInviterFallsIsDecidedAnew(t *testing.T) {
 					if accepted == nil {
 						return errors.Join(equal("the inviter fell before", early, false), equal("members", s.membersOf(address), 1))
 					}
-					return errors.Join(equal("the acceptance", codeOf(accepted), onboarding.LinkRevoked), equal("members", s.membersOf(address), 0))
+					return errors.Join(equal("the acceptance", codeOf(accepted), onboarding.LinkRevoked),
+						equal("members", s.membersOf(address), 0))
 				}
 			})
 		})
@@ -316,7 +329,8 @@ func TestOneNewAddressInvitedTwiceAtOnceIsOneInvitation(t *testing.T) {
 				contacts := s.count("CONTACT#")
 				return s.invitingMove(&a, addresses), s.invitingMove(&b, addresses, asAnAdmin), func(first, second error) error {
 					role := s.contact(address).Invitation.Role
-					return errors.Join(first, second, oneOf(a, b, onboarding.Created), equal("contacts", s.count("CONTACT#")-contacts, len(addresses)),
+					return errors.Join(first, second, oneOf(a, b, onboarding.Created),
+						equal("contacts", s.count("CONTACT#")-contacts, len(addresses)),
 						equal("the first one's offer stands", role == onboarding.RoleMember, a == onboarding.Created),
 						equal("letters", len(s.mail()), len(addresses)))
 				}
@@ -333,11 +347,13 @@ func TestReopenedTwiceAtOnceIsOneRoundMore(t *testing.T) {
 		_, err := s.update(address, revoking)
 		s.ok(err)
 		var a, b onboarding.InviteVerdict
-		return s.invitingMove(&a, []string{address}), s.invitingMove(&b, []string{address}, asAnAdmin), func(first, second error) error {
-			i := s.contact(address).Invitation
-			return errors.Join(first, second, oneOf(a, b, onboarding.Reopened), equal("the round", i.Round, 2),
-				equal("the first one's offer stands", i.Role == onboarding.RoleMember, a == onboarding.Reopened), equal("letters", len(s.mail()), 1))
-		}
+		return s.invitingMove(&a, []string{address}), s.invitingMove(&b, []string{address}, asAnAdmin),
+			func(first, second error) error {
+				i := s.contact(address).Invitation
+				return errors.Join(first, second, oneOf(a, b, onboarding.Reopened), equal("the round", i.Round, 2),
+					equal("the first one's offer stands", i.Role == onboarding.RoleMember, a == onboarding.Reopened),
+					equal("letters", len(s.mail()), 1))
+			}
 	}, "CreateContacts") // that only finds out that the address is known
 }
 
@@ -362,7 +378,8 @@ func TestResentAndRevokedAtOnceIsRevoked(t *testing.T) {
 			if resent != nil && codeOf(resent) != onboarding.Conflict {
 				return errors.New("want it resent, or refused because it is revoked")
 			}
-			return errors.Join(revoked, equal("the invitation", s.contact(address).Invitation.Status, onboarding.InvitationRevoked), s.nothingOwed())
+			return errors.Join(revoked, s.nothingOwed(),
+				equal("the invitation", s.contact(address).Invitation.Status, onboarding.InvitationRevoked))
 		}
 	})
 }
@@ -375,7 +392,8 @@ func TestAcceptedAndResentAtOnceIsAccepted(t *testing.T) {
 			if resent != nil && codeOf(resent) != onboarding.Conflict {
 				return errors.New("want it resent, or refused because it is accepted")
 			}
-			return errors.Join(accepted, equal("accepted", s.isAccepted(address), true), equal("members", s.membersOf(address), 1), s.nothingOwed())
+			return errors.Join(accepted, equal("accepted", s.isAccepted(address), true),
+				equal("members", s.membersOf(address), 1), s.nothingOwed())
 		}
 	})
 }
@@ -391,10 +409,12 @@ func TestDeclinedAndRevokedAtOnceIsOneOfThem(t *testing.T) {
 		return decline, s.changing(address, revoking), func(declined, revoked error) error {
 			status, version := s.contact(address).Invitation.Status, s.contact(address).Version
 			if declined == nil {
-				return errors.Join(equal("the refusal", codeOf(revoked), onboarding.Conflict), equal("stored", status, onboarding.InvitationDeclined),
+				return errors.Join(equal("the refusal", codeOf(revoked), onboarding.Conflict),
+					equal("stored", status, onboarding.InvitationDeclined),
 					equal("version", version, 2), s.nothingOwed())
 			}
-			return errors.Join(equal("the refusal", codeOf(declined), onboarding.LinkRevoked), equal("stored", status, onboarding.InvitationRevoked),
+			return errors.Join(equal("the refusal", codeOf(declined), onboarding.LinkRevoked),
+				equal("stored", status, onboarding.InvitationRevoked),
 				equal("version", version, 2), revoked, s.nothingOwed())
 		}
 	})
@@ -425,7 +445,8 @@ func TestOneMessageDeliveredTwiceAtOnceIsSentOnce(t *testing.T) {
 		s.invite(address)
 		owed := s.owed()
 		return s.deliveringMove(owed), s.deliveringMove(owed), func(a, b error) error {
-			return errors.Join(a, b, equal("letters", s.lettersTo(address), 1), equal("sent", s.contact(address).Invitation.SendCount, 1), s.nothingOwed())
+			return errors.Join(a, b, equal("letters", s.lettersTo(address), 1),
+				equal("sent", s.contact(address).Invitation.SendCount, 1), s.nothingOwed())
 		}
 	})
 }
@@ -509,7 +530,8 @@ func TestOneLinkSetsThePasswordOnceThoughUsedTwiceAtOnce(t *testing.T) {
 		id := s.join(address).Member.ID
 		token, sessions := s.resetToken(address), s.count("SESSION#")
 		return s.settingPassword(token, another), s.settingPassword(token, "umbrella violin tractor"), func(a, b error) error {
-			return errors.Join(oneWins(a, b, onboarding.LinkInvalid), s.passwordIs(id, a, another, "umbrella violin tractor", sessions))
+			return errors.Join(oneWins(a, b, onboarding.LinkInvalid),
+				s.passwordIs(id, a, another, "umbrella violin tractor", sessions))
 		}
 	})
 }
@@ -520,7 +542,8 @@ func TestThePasswordChangedTwiceAtOnceIsChangedOnce(t *testing.T) {
 		id := s.join(address).Member.ID
 		caller, sessions := s.caller(id), s.count("SESSION#")
 		return s.changingPassword(caller, another), s.changingPassword(caller, "umbrella violin tractor"), func(a, b error) error {
-			return errors.Join(oneWins(a, b, onboarding.Unauthenticated), s.passwordIs(id, a, another, "umbrella violin tractor", sessions))
+			return errors.Join(oneWins(a, b, onboarding.Unauthenticated),
+				s.passwordIs(id, a, another, "umbrella violin tractor", sessions))
 		}
 	})
 }
@@ -624,7 +647,8 @@ func TestAnOrganizationChangedTwiceAtOnceKeepsBothChanges(t *testing.T) {
 		}
 		return change(limit(7)), change(func(o *onboarding.Organization) { o.Closed = true }), func(limited, closed error) error {
 			o := s.organization()
-			return errors.Join(equal("the limit is set", o.Settings.DailySendLimit == 7, limited == nil), equal("it is closed", o.Closed, closed == nil))
+			return errors.Join(equal("the limit is set", o.Settings.DailySendLimit == 7, limited == nil),
+				equal("it is closed", o.Closed, closed == nil))
 		}
 	})
 }
@@ -657,24 +681,26 @@ func (m *meddled) Decline(ctx context.Context, org onboarding.OrganizationID, c 
 	return m.Table.Decline(ctx, org, c, at)
 }
 
-func (m *meddled) AskForLink(ctx context.Context, org onboarding.OrganizationID, c onboarding.Contact, msg onboarding.Message, after time.Time) error {
+func (m *meddled) AskForLink(ctx context.Context, org onboarding.OrganizationID, c onboarding.Contact,
+	msg onboarding.Message, after time.Time) error {
 	m.first()
 	return m.Table.AskForLink(ctx, org, c, msg, after)
 }
 
-func (m *meddled) ChangePassword(ctx context.Context, org onboarding.OrganizationID, id onboarding.MemberID, hash onboarding.PasswordHash,
-	session onboarding.Session, at time.Time) error {
+func (m *meddled) ChangePassword(ctx context.Context, org onboarding.OrganizationID, id onboarding.MemberID,
+	hash onboarding.PasswordHash, session onboarding.Session, at time.Time) error {
 	m.first()
 	return m.Table.ChangePassword(ctx, org, id, hash, session, at)
 }
 
-func (m *meddled) OweReset(ctx context.Context, org onboarding.OrganizationID, member onboarding.Member, seen, next onboarding.Reset, msg onboarding.Message) error {
+func (m *meddled) OweReset(ctx context.Context, org onboarding.OrganizationID, member onboarding.Member,
+	seen, next onboarding.Reset, msg onboarding.Message) error {
 	m.first()
 	return m.Table.OweReset(ctx, org, member, seen, next, msg)
 }
 
-func (m *meddled) RedeemReset(ctx context.Context, o onboarding.Organization, member onboarding.Member, r onboarding.Reset, hash onboarding.PasswordHash,
-	session onboarding.Session) error {
+func (m *meddled) RedeemReset(ctx context.Context, o onboarding.Organization, member onboarding.Member,
+	r onboarding.Reset, hash onboarding.PasswordHash, session onboarding.Session) error {
 	m.first()
 	return m.Table.RedeemReset(ctx, o, member, r, hash, session)
 }
@@ -734,7 +760,8 @@ func TestTimeRunsOutBetweenReadingAndWriting(t *testing.T) {
 		s.ok(err)
 		s.advance(time.Hour)
 		session, _ := onboarding.NewSession(s.world(), acme, open.Member.ID, c.Epoch+1)
-		if err := s.store.RedeemReset(t.Context(), open.Organization, open.Member, c.Reset, "hash", session); !errors.Is(err, onboarding.ErrConflict) {
+		err = s.store.RedeemReset(t.Context(), open.Organization, open.Member, c.Reset, "hash", session)
+		if !errors.Is(err, onboarding.ErrConflict) {
 			t.Error(err)
 		}
 	})

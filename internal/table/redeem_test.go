@@ -22,8 +22,10 @@ func TestAcceptingMakesAMemberWhoIsSignedIn(t *testing.T) {
 		onboarding.Profile{FirstName: " Ann ", LastName: "Lee", Password: password})
 	s.ok(err)
 	m := caller.Member
-	if m.Status != onboarding.MemberActive || m.Type != onboarding.Employee || m.Role != onboarding.RoleMember || m.Email != "ann@example.com" ||
-		!m.EmailVerified || m.FirstName != "Ann" || m.JobTitle != "Engineer" || m.Locale != onboarding.German || !m.JoinedAt.Equal(s.Now()) {
+	if m.Status != onboarding.MemberActive || m.Type != onboarding.Employee || m.Role != onboarding.RoleMember ||
+		m.Email != "ann@example.com" ||
+		!m.EmailVerified || m.FirstName != "Ann" || m.JobTitle != "Engineer" || m.Locale != onboarding.German ||
+		!m.JoinedAt.Equal(s.Now()) {
 		t.Errorf("%+v", m)
 	}
 	stored, err := s.store.ReadMember(t.Context(), acme, m.ID)
@@ -148,8 +150,10 @@ func TestAnInvitationEndsAtTheInstantItSays(t *testing.T) {
 	if err := s.store.Decline(t.Context(), acme, c, s.Now()); err != onboarding.ErrConflict {
 		t.Errorf("the write of a decline: %v", err)
 	}
-	if err := s.store.Accept(t.Context(), onboarding.Acceptance{Organization: acme, Contact: c, Inviter: s.admin.Member.Actor(), At: s.Now(),
-		Member: onboarding.Member{ID: onboarding.NewMemberID(s.world()), Organization: acme}, Session: onboarding.Session{Hash: "h"}}); err != onboarding.ErrConflict {
+	if err := s.store.Accept(t.Context(), onboarding.Acceptance{Organization: acme, Contact: c,
+		Inviter: s.admin.Member.Actor(), At: s.Now(),
+		Member:  onboarding.Member{ID: onboarding.NewMemberID(s.world()), Organization: acme},
+		Session: onboarding.Session{Hash: "h"}}); err != onboarding.ErrConflict {
 		t.Errorf("the write of an acceptance: %v", err)
 	}
 }
@@ -161,14 +165,18 @@ func TestWhatIsEnteredIsChecked(t *testing.T) {
 		profile onboarding.Profile
 		want    []string
 	}{
-		"nothing":                 {onboarding.Profile{}, []string{"/first_name", "/last_name", "/password"}},
-		"no first name":           {onboarding.Profile{LastName: "Lee", Password: password}, []string{"/first_name"}},
-		"a first name of blanks":  {onboarding.Profile{FirstName: "  ", LastName: "Lee", Password: password}, []string{"/first_name"}},
-		"a last name with a link": {onboarding.Profile{FirstName: "Ann", LastName: "evil.example", Password: password}, []string{"/last_name"}},
-		"a short password":        {onboarding.Profile{FirstName: "Ann", LastName: "Lee", Password: "short"}, []string{"/password"}},
-		"a password of one's own names": {onboarding.Profile{FirstName: "Annabella", LastName: "Leefield", Password: "AnnabellaLeefield1"},
+		"nothing":       {onboarding.Profile{}, []string{"/first_name", "/last_name", "/password"}},
+		"no first name": {onboarding.Profile{LastName: "Lee", Password: password}, []string{"/first_name"}},
+		"a first name of blanks": {onboarding.Profile{FirstName: "  ", LastName: "Lee", Password: password},
+			[]string{"/first_name"}},
+		"a last name with a link": {onboarding.Profile{FirstName: "Ann", LastName: "evil.example",
+			Password: password}, []string{"/last_name"}},
+		"a short password": {onboarding.Profile{FirstName: "Ann", LastName: "Lee", Password: "short"}, []string{"/password"}},
+		"a password of one's own names": {onboarding.Profile{FirstName: "Annabella", LastName: "Leefield",
+			Password: "AnnabellaLeefield1"},
 			[]string{"/password"}},
-		"a password of the organization's": {onboarding.Profile{FirstName: "Ann", LastName: "Lee", Password: "acme-Acme-acme-acme1"}, []string{"/password"}},
+		"a password of the organization's": {onboarding.Profile{FirstName: "Ann", LastName: "Lee",
+			Password: "acme-Acme-acme-acme1"}, []string{"/password"}},
 	} {
 		_, _, err := s.redeeming(s.store).Accept(t.Context(), acme, token, c.profile)
 		e, ok := err.(*onboarding.Error)
@@ -199,8 +207,9 @@ func TestTheInvitersRightsCountWhenAnOfferIsTaken(t *testing.T) {
 			s.poke(memberSK(id), map[string]any{"member.type": onboarding.Guest})
 		}, onboarding.LinkRevoked},
 		"demoted where everyone may": {nil, everyoneInvites, func(s *stage, id onboarding.MemberID) { s.demote(id) }, ""},
-		"demoted, offering more":     {asAnAdmin, everyoneInvites, func(s *stage, id onboarding.MemberID) { s.demote(id) }, onboarding.LinkRevoked},
-		"the inviter is as before":   {asAnAdmin, nil, func(*stage, onboarding.MemberID) {}, ""},
+		"demoted, offering more": {asAnAdmin, everyoneInvites,
+			func(s *stage, id onboarding.MemberID) { s.demote(id) }, onboarding.LinkRevoked},
+		"the inviter is as before": {asAnAdmin, nil, func(*stage, onboarding.MemberID) {}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var edits []func(*onboarding.Organization)
@@ -269,7 +278,8 @@ func TestANewLinkIsAskedForOnceADay(t *testing.T) {
 			t.Fatalf("%d letters, want %d", len(letters), want)
 		}
 		for _, l := range letters {
-			if l.Kind != onboarding.MessageLinkRequest || l.To.Value != "ada@example.com" || l.Applicant != "ann@example.com" || l.Link != "" {
+			if l.Kind != onboarding.MessageLinkRequest || l.To.Value != "ada@example.com" ||
+				l.Applicant != "ann@example.com" || l.Link != "" {
 				t.Errorf("%+v", l)
 			}
 		}

@@ -245,7 +245,8 @@ func TestChangingThePasswordEndsEverySessionButOne(t *testing.T) {
 	s.ok(err)
 	_, _, err = s.signingIn(s.store).OpenReset(t.Context(), acme, reset)
 	s.refused(err, onboarding.LinkInvalid)
-	_, _, err = s.signingIn(s.store).ChangePassword(t.Context(), caller, another, "umbrella violin tractor") // in the session of before
+	_, _, err = s.signingIn(s.store).ChangePassword(t.Context(), caller, another,
+		"umbrella violin tractor") // in the session of before
 	s.refused(err, onboarding.Unauthenticated)
 }
 
@@ -311,7 +312,9 @@ func TestAResetThatCannotBeUsedIsRefused(t *testing.T) {
 		"the nonce is another": {func(s *stage) {
 			s.poke(memberSK(s.admin.Member.ID), map[string]any{"reset_nonce": []byte("sixteen bytes 16")})
 		}, onboarding.LinkInvalid},
-		"the round is another": {func(s *stage) { s.poke(memberSK(s.admin.Member.ID), map[string]any{"reset_round": 2}) }, onboarding.LinkInvalid},
+		"the round is another": {func(s *stage) {
+			s.poke(memberSK(s.admin.Member.ID), map[string]any{"reset_round": 2})
+		}, onboarding.LinkInvalid},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
@@ -375,5 +378,6 @@ func TestAskingTwiceMailsTheSameLinkWhileItIsYoung(t *testing.T) {
 	s.refused(err, onboarding.LinkInvalid)
 	ask()
 	ask()
-	s.tooMany(s.signingIn(s.store).RequestReset(t.Context(), acme, "ada@example.com", source), s.Now().Truncate(24*time.Hour).Add(24*time.Hour).Sub(s.Now()))
+	s.tooMany(s.signingIn(s.store).RequestReset(t.Context(), acme, "ada@example.com", source),
+		s.Now().Truncate(24*time.Hour).Add(24*time.Hour).Sub(s.Now()))
 }

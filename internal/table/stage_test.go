@@ -62,7 +62,8 @@ var founded struct {
 
 func found(s *stage) {
 	founded.o, founded.admin, founded.err = s.founding().Found(s.t.Context(), onboarding.FoundCommand{ID: string(acme), Name: "Acme",
-		Locale: onboarding.English, Admin: onboarding.Invitee{Address: "ada@example.com", FirstName: "Ada", LastName: "Byron"}, Password: password})
+		Locale: onboarding.English, Admin: onboarding.Invitee{Address: "ada@example.com", FirstName: "Ada",
+			LastName: "Byron"}, Password: password})
 	for _, item := range s.items() {
 		founded.items = append(founded.items, types.WriteRequest{PutRequest: &types.PutRequest{Item: item}})
 	}
@@ -267,7 +268,8 @@ func (s *stage) join(address string, edits ...func(*onboarding.InviteCommand)) o
 	m.ID, m.Email, m.Type, m.Role = onboarding.NewMemberID(s.world()), offer.Contact.Address.Value, i.MemberType, i.Role
 	m.CreatedAt, m.JoinedAt, m.UpdatedAt = s.Now(), s.Now(), s.Now()
 	session, _ := onboarding.NewSession(s.world(), acme, m.ID, c.Epoch)
-	s.ok(s.store.Accept(s.t.Context(), onboarding.Acceptance{Organization: acme, Contact: offer.Contact, Inviter: i.Inviter, Member: m,
+	s.ok(s.store.Accept(s.t.Context(), onboarding.Acceptance{Organization: acme, Contact: offer.Contact,
+		Inviter: i.Inviter, Member: m,
 		Credentials: onboarding.Credentials{Password: c.Password, Epoch: c.Epoch}, Session: session, At: s.Now()}))
 	return onboarding.Caller{Organization: s.admin.Organization, Member: m, Session: session}
 }
@@ -337,7 +339,8 @@ func (s *stage) count(prefix string) int {
 // item reads an item of acme as it lies.
 func (s *stage) item(sk string) map[string]types.AttributeValue {
 	s.t.Helper()
-	got, err := s.db.GetItem(s.t.Context(), &dynamodb.GetItemInput{TableName: &s.name, Key: itemKey(sk), ConsistentRead: aws.Bool(true)})
+	got, err := s.db.GetItem(s.t.Context(), &dynamodb.GetItemInput{TableName: &s.name, Key: itemKey(sk),
+		ConsistentRead: aws.Bool(true)})
 	s.ok(err)
 	return got.Item
 }
@@ -368,7 +371,8 @@ func (s *stage) poke(sk string, attributes map[string]any) {
 	encoded, err := attributevalue.MarshalMap(values)
 	s.ok(err)
 	_, err = s.db.UpdateItem(context.WithoutCancel(s.t.Context()), &dynamodb.UpdateItemInput{TableName: &s.name, Key: itemKey(sk),
-		UpdateExpression: aws.String("SET " + strings.Join(sets, ", ")), ExpressionAttributeNames: names, ExpressionAttributeValues: encoded})
+		UpdateExpression: aws.String("SET " + strings.Join(sets, ", ")), ExpressionAttributeNames: names,
+		ExpressionAttributeValues: encoded})
 	s.ok(err)
 }
 

@@ -11,7 +11,8 @@ import (
 )
 
 // update resends or revokes an address's invitation as the administrator.
-type update func(u onboarding.Updating, ctx context.Context, caller onboarding.Caller, id onboarding.ContactID, match onboarding.Match,
+type update func(u onboarding.Updating, ctx context.Context, caller onboarding.Caller, id onboarding.ContactID,
+	match onboarding.Match,
 	requestID string) (onboarding.Contact, error)
 
 func (s *stage) update(address string, do update) (onboarding.Contact, error) {
@@ -183,7 +184,8 @@ func TestAnUpdateOfSomethingElseThanWasSeenIsRefused(t *testing.T) {
 	s.mail()
 	s.advance(time.Hour)
 	for name, do := range map[string]update{"resend": resending, "revoke": revoking} {
-		_, err := do(s.updating(s.store), t.Context(), s.admin, s.id("ann@example.com"), func(onboarding.Contact) bool { return false }, s.request())
+		_, err := do(s.updating(s.store), t.Context(), s.admin, s.id("ann@example.com"),
+			func(onboarding.Contact) bool { return false }, s.request())
 		if codeOf(err) != onboarding.VersionMismatch {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -203,7 +205,8 @@ func TestOthersInvitationsAreNotThereForAMember(t *testing.T) {
 	s.advance(time.Hour)
 	for name, do := range map[string]update{"resend": resending, "revoke": revoking} {
 		for _, id := range []onboarding.ContactID{s.id("ann@example.com"), s.id("ada@example.com"), {1, 2, 3}} {
-			if _, err := do(s.updating(s.store), t.Context(), member, id, anyVersion, s.request()); codeOf(err) != onboarding.NotFound {
+			_, err := do(s.updating(s.store), t.Context(), member, id, anyVersion, s.request())
+			if codeOf(err) != onboarding.NotFound {
 				t.Errorf("%s of %v: %v", name, id, err)
 			}
 		}
