@@ -24,7 +24,8 @@ import (
 	"latchkey/internal/onboarding"
 )
 
-const patience = 40 * time.Second // more than a lease of deliver
+// patience is more than a lease of deliver, and enough for a thousand mails on a machine that has other things to do.
+const patience = 3 * time.Minute
 
 // await waits for what another process does in its own time. It leaves that process most of the machine.
 func await(done func() bool) bool {
