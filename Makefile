@@ -33,11 +33,12 @@ run: setup ## start the product on this machine
 	@go build -o dist/local ./cmd/local
 	@exec dist/local
 
-# Shuffled: no test may lean on the one before it. This also keeps go from answering out of its cache.
+# Shuffled: no test may lean on the one before it. This also keeps go from answering out of its cache. One package at a
+# time: several have a database and a crowd of their own, and use every core by themselves.
 .PHONY: test
 test: ## pass every test
 	@scripts/setup test
-	go test -shuffle=on $(TESTFLAGS) ./...
+	go test -p 1 -shuffle=on $(TESTFLAGS) ./...
 
 .PHONY: race
 race: ## pass every test under the race detector; needs a C compiler

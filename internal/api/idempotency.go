@@ -20,6 +20,7 @@ import (
 const (
 	maxIdempotencyKey = 255
 	maxKeptAnswer     = 350 << 10 // bytes compressed; an item of the table holds 400 KB
+	releaseTime       = 300 * time.Millisecond
 )
 
 // RequestStore keeps the answers of requests that bear an Idempotency-Key.
@@ -103,7 +104,10 @@ func checkKey(keys []string) error {
 func (i repeatable) release(r *http.Request, c onboarding.Caller, name, attempt string, cause error) error {
 	var refusal *onboarding.Error
 	refused := errors.As(cause, &refusal) && refusal.Code != onboarding.Unavailable
-	if err := i.store.ReleaseRequest(r.Context(), c.Organization.ID, c.Member.ID, name, attempt, refused); err != nil {
+	// The request may have used its time up; what is kept back for the answer is enough for this.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), releaseTime)
+	defer cancel()
+	if err := i.store.ReleaseRequest(ctx, c.Organization.ID, c.Member.ID, name, attempt, refused); err != nil {
 		return errors.Join(cause, err)
 	}
 	return cause

@@ -38,7 +38,7 @@ func (c Config) AWS(s Service) aws.Config {
 
 // tableAnswer is how long DynamoDB may take for the head of an answer, which takes it milliseconds. A connection that died
 // while Lambda held the process frozen shows itself so, and the SDK tries another.
-const tableAnswer = 4 * time.Second
+const tableAnswer = 8 * time.Second
 
 // DynamoDBOptions is for dynamodb.NewFromConfig. DynamoDB Local's error replies carry no checksum, and the SDK would
 // warn at each.
