@@ -321,9 +321,12 @@ func (s *story) crowd(ts *testscript.TestScript, args []string) {
 		"-header", "Idempotency-Key:" + rand.Text(), "recipients:=[" + strings.Join(recipients, ",") + "]"}, args[2:]...)
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
 		s.call(ts, request)
-		if s.last.status != http.StatusServiceUnavailable && !bytes.Contains(s.last.body, []byte(`"request_in_progress"`)) {
+		if s.last.status != http.StatusServiceUnavailable && s.last.problem() != "request_in_progress" {
 			break
 		}
+		seconds, err := strconv.Atoi(s.last.header.Get("Retry-After"))
+		ts.Check(err)
+		<-time.After(time.Duration(seconds) * time.Second)
 	}
 	s.status(ts, []string{"200"})
 	var got struct {
