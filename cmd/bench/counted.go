@@ -19,6 +19,10 @@ func countedRows(ctx context.Context, _ *lab, s *site) ([]row, error) {
 		{whoAmIJob, exactly("calls", 1)},
 		{listInvitationsJob, atMost("calls", 2)},
 		{listMembersJob, atMost("calls", 2)},
+		{joinJob, exactly("calls", 5)},
+		{verifyJob, exactly("calls", 6)},
+		{approveJob, exactly("calls", 3)},
+		{copyLinkJob, exactly("calls", 2)},
 		{deliverJob, nil},
 	} {
 		n, err := s.count(ctx, one.job)

@@ -108,6 +108,10 @@ func (s *site) handler(function string, db *dynamodb.Client) (lambda.Handler, er
 		return lambdahttp.Handler(api.RedeemLink(edge, s.world, store, s.keys)), nil
 	case "browse":
 		return lambdahttp.Handler(api.Browse(edge, s.world, store)), nil
+	case "approve":
+		return lambdahttp.Handler(api.Approve(edge, s.world, store)), nil
+	case "configure":
+		return lambdahttp.Handler(api.Configure(edge, s.world, store, s.keys)), nil
 	case "sign-in":
 		return lambdahttp.Handler(api.SignIn(edge, s.world, store, s.keys)), nil
 	case "deliver":

@@ -16,7 +16,8 @@ import (
 )
 
 // typical is what each function is asked for while its memory is watched.
-var typical = []job{inviteJob, resendJob, acceptJob, listInvitationsJob, signInJob, deliverJob, redriveJob}
+var typical = []job{inviteJob, resendJob, acceptJob, listInvitationsJob, approveJob, copyLinkJob, signInJob, deliverJob,
+	redriveJob}
 
 // hashing are the functions that compute argon2id, which takes 19 MiB at a time.
 var hashing = []string{"redeem-link", "sign-in"}

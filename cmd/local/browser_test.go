@@ -6,6 +6,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -214,7 +215,7 @@ func TestInTheBrowser(t *testing.T) {
 	t.Parallel()
 	browser := startBrowser(t)
 	c := startCloud(t, options{root: repository})
-	for name, visit := range map[string]func(t *testing.T, w *world, b *tab){
+	visits := map[string]func(t *testing.T, w *world, b *tab){
 		"an invitee joins":                            joins,
 		"an invitee joins without JavaScript":         joinsWithoutScript,
 		"a form says what is wrong":                   formSaysWhatIsWrong,
@@ -227,7 +228,9 @@ func TestInTheBrowser(t *testing.T) {
 		"the first password":                          firstPassword,
 		"an organization that is closed":              closedOrganization,
 		"whoever reads German is spoken to in German": speaksGerman,
-	} {
+	}
+	maps.Copy(visits, visitsByLink)
+	for name, visit := range visits {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, c)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
+	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -25,12 +26,25 @@ type world struct {
 	foreign              string // an invitation of globex
 	link, foreignLink    string // the tokens of both invitations' links
 	reset                string // the token of the administrator's link to set a password
+
+	// What withJoiners adds: an invite link and its token, a join whose code nobody has entered, and somebody who waits, with
+	// their session.
+	inviteLink, linkToken, join, applicant, waiting string
 }
 
-const (
-	unknownInvitation = "inv_aaaaaaaaaaaaaaaaaaaaaaaaaa"
-	unknownMember     = "mem_01ARZ3NDEKTSV4RRFFQ69G5FAV"
-)
+// nothings are ids of nothing, by how the path before them ends.
+var nothings = map[string]string{
+	"/invitations/":   "inv_aaaaaaaaaaaaaaaaaaaaaaaaaa",
+	"/members/":       "mem_01ARZ3NDEKTSV4RRFFQ69G5FAV",
+	"/join-requests/": "mem_01ARZ3NDEKTSV4RRFFQ69G5FAV",
+	"/invite-links/":  "lnk_01ARZ3NDEKTSV4RRFFQ69G5FAV",
+}
+
+// unknownOf is an id of nothing for the path of an operation.
+func unknownOf(path string) string {
+	before, _, _ := strings.Cut(path, "{id}")
+	return nothings[before[strings.LastIndexByte(before[:len(before)-1], '/'):]]
+}
 
 var unknownLink = "a" + strings.Repeat("7", 63)
 
@@ -52,6 +66,38 @@ func newWorld(t *testing.T, c *cloud) *world {
 		`{"login":"admin@acme.example"}`)
 	w.reset = w.newest("admin@acme.example")
 	return w
+}
+
+// withJoiners lets people come by an invite link.
+func (w *world) withJoiners() *world {
+	w.t.Helper()
+	link := w.must(http.StatusOK, "POST", "/v1/organizations/"+string(w.acme)+"/invite-links", w.admin, `{"label":"Fair"}`)
+	w.inviteLink = link["id"].(string)
+	w.linkToken = path.Base(link["url"].(string))
+	w.join, _ = w.begun("joe@example.com")
+	_, w.waiting = w.verified("pat@example.com")
+	w.applicant = memberPrefix + idOf(w.waiting)
+	return w
+}
+
+const memberPrefix = "mem_"
+
+// begun begins to join by the invite link, and waits for the code.
+func (w *world) begun(address string) (join, code string) {
+	w.t.Helper()
+	answer := w.must(http.StatusAccepted, "POST", "/v1/public/"+string(w.acme)+"/links/"+w.linkToken+"/join", "",
+		`{"email":"`+address+`","first_name":"Pat","last_name":"Lee","password":"`+secret+`"}`)
+	w.newest(address)
+	all := w.sent(address)
+	return answer["token"].(string), codeLine.FindStringSubmatch(all[len(all)-1].Text)[1]
+}
+
+// verified joins by the invite link.
+func (w *world) verified(address string) (status, token string) {
+	w.t.Helper()
+	join, code := w.begun(address)
+	session := w.must(http.StatusCreated, "POST", "/v1/public/"+string(w.acme)+"/joins/"+join+"/verify", "", `{"code":"`+code+`"}`)
+	return session["member"].(map[string]any)["status"].(string), session["token"].(string)
 }
 
 // ask sends JSON, with a session unless token is empty, and holds the answer against the contract.
@@ -151,6 +197,7 @@ type operation struct {
 	public bool // needs no session
 	own    bool // is about the session itself, of whatever organization
 	body   string
+	loose  bool   // takes {} as well, and no body or one that changes nothing
 	member string // what a plain member gets
 }
 
@@ -175,6 +222,40 @@ var operations = map[string]operation{
 	"POST /v1/public/{org}/invitations/{token}/decline":          {public: true},
 	"POST /v1/public/{org}/invitations/{token}/request-new-link": {public: true},
 
+	"GET /v1/public/{org}/links/{token}": {public: true},
+	"POST /v1/public/{org}/links/{token}/join": {
+		public: true, body: `{"email":"b@example.com","first_name":"Ann","last_name":"Lee","password":"` + secret + `"}`,
+	},
+	"GET /v1/public/{org}/joins/{token}":              {public: true},
+	"POST /v1/public/{org}/joins/{token}/verify":      {public: true, body: `{"code":"000000"}`},
+	"POST /v1/public/{org}/joins/{token}/resend-code": {public: true},
+
+	"GET /v1/organizations/{org}/settings": {member: "403 forbidden"},
+	"PATCH /v1/organizations/{org}/settings": {
+		body: `{"default_locale":"en"}`, loose: true, member: "403 forbidden",
+	},
+	"POST /v1/organizations/{org}/policy/evaluate": {
+		body: `{"channel":"invite_link","email":"b@example.com"}`, member: "403 forbidden",
+	},
+	"GET /v1/organizations/{org}/invite-links":         {member: "403 forbidden"},
+	"POST /v1/organizations/{org}/invite-links":        {body: `{"label":"Fair"}`, member: "403 forbidden"},
+	"GET /v1/organizations/{org}/invite-links/{id}":    {member: "404 not_found"},
+	"GET /v1/organizations/{org}/invite-links/{id}/qr": {member: "404 not_found"},
+	"PATCH /v1/organizations/{org}/invite-links/{id}": {
+		body: `{"label":"Fair"}`, loose: true, member: "404 not_found",
+	},
+	"POST /v1/organizations/{org}/invite-links/{id}/disable":  {member: "404 not_found"},
+	"POST /v1/organizations/{org}/invite-links/{id}/enable":   {member: "404 not_found"},
+	"POST /v1/organizations/{org}/invite-links/{id}/rotate":   {member: "404 not_found"},
+	"GET /v1/organizations/{org}/join-requests":               {member: "403 forbidden"},
+	"GET /v1/organizations/{org}/join-requests/{id}":          {member: "403 forbidden"},
+	"POST /v1/organizations/{org}/join-requests/{id}/approve": {loose: true, member: "403 forbidden"},
+	"POST /v1/organizations/{org}/join-requests/{id}/reject":  {loose: true, member: "403 forbidden"},
+	"POST /v1/organizations/{org}/join-requests/{id}/reopen":  {member: "403 forbidden"},
+	"POST /v1/organizations/{org}/join-requests/decisions": {
+		body: `{"decisions":[{"id":"mem_01ARZ3NDEKTSV4RRFFQ69G5FAV","decision":"approve"}]}`, member: "403 forbidden",
+	},
+
 	"GET /v1/organizations/{org}/invitations":      {member: "403 forbidden"},
 	"GET /v1/organizations/{org}/invitations/{id}": {member: "404 not_found"},
 	"POST /v1/organizations/{org}/invitations": {
@@ -189,18 +270,23 @@ var operations = map[string]operation{
 // path fills in an operation's path.
 func (w *world) path(operation string, org onboarding.OrganizationID, id, link string) string {
 	_, path, _ := strings.Cut(operation, " ")
-	if strings.Contains(path, "/members/") && id == "" {
-		id = w.memberID
-	} else if id == "" {
-		id = w.invitation
+	if id == "" {
+		id = w.pick(path, w.invitation, map[string]string{"/members/": w.memberID, "/join-requests/": w.applicant, "/invite-links/": w.inviteLink})
 	}
 	if link == "" {
-		link = w.link
-		if strings.Contains(path, "/password-resets/") {
-			link = w.reset
-		}
+		link = w.pick(path, w.link, map[string]string{"/password-resets/": w.reset, "/links/": w.linkToken, "/joins/": w.join})
 	}
 	return strings.NewReplacer("{org}", string(org), "{id}", id, "{token}", link).Replace(path)
+}
+
+// pick is what belongs to a path, by a part of it.
+func (w *world) pick(path, other string, parts map[string]string) string {
+	for part, value := range parts {
+		if strings.Contains(path, part) {
+			return value
+		}
+	}
+	return other
 }
 
 // try asks one operation and holds that the answer has what every answer has.
@@ -242,7 +328,7 @@ func TestEveryRouteAsksWhoIsCalling(t *testing.T) {
 	if all := slices.Sorted(slices.Values(spec.Operations())); !slices.Equal(all, slices.Sorted(maps.Keys(operations))) {
 		t.Fatalf("openapi.yaml has %q", all)
 	}
-	w := newWorld(t, startCloud(t, options{root: repository}))
+	w := newWorld(t, startCloud(t, options{root: repository})).withJoiners()
 	_, dismissed := w.joined("gone@example.com")
 	if err := w.become(w.acme, "gone@example.com", "dismissed"); err != nil {
 		t.Fatal(err)
@@ -292,6 +378,9 @@ func TestEveryRouteAsksWhoIsCalling(t *testing.T) {
 			}
 			continue
 		}
+		if got := w.try(name, path, w.waiting).String(); got != "403 approval_pending" {
+			t.Errorf("%s: somebody who waits gets %s", name, got)
+		}
 		if got := w.try(name, path, w.member).String(); got != op.member {
 			t.Errorf("%s: a member gets %s", name, got)
 		}
@@ -312,7 +401,7 @@ func idOf(token string) string { return strings.Split(token, ".")[2] }
 
 func TestWhatIsNotThereLooksTheSameEverywhere(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, startCloud(t, options{root: repository}))
+	w := newWorld(t, startCloud(t, options{root: repository})).withJoiners()
 	for name, op := range operations {
 		_, template, _ := strings.Cut(name, " ")
 		var want string
@@ -326,10 +415,8 @@ func TestWhatIsNotThereLooksTheSameEverywhere(t *testing.T) {
 			}
 		}
 		if strings.Contains(template, "{id}") {
-			unknown, kind := unknownInvitation, "inv_"
-			if strings.Contains(template, "/members/") {
-				unknown, kind = unknownMember, "mem_"
-			}
+			unknown := unknownOf(template)
+			kind := unknown[:4]
 			real := w.path(name, w.acme, "", "")
 			for what, id := range map[string]string{
 				"unknown": unknown, "rubbish": "x", "empty but for the prefix": kind, "of the other kind": "xxx_" + unknown[4:],
@@ -388,7 +475,7 @@ func TestWhatIsNotThereLooksTheSameEverywhere(t *testing.T) {
 
 func TestAMethodThatAPathDoesNotHave(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, startCloud(t, options{root: repository}))
+	w := newWorld(t, startCloud(t, options{root: repository})).withJoiners()
 	paths := map[string][]string{}
 	for name := range operations {
 		method, path, _ := strings.Cut(name, " ")
@@ -415,12 +502,15 @@ func TestAMethodThatAPathDoesNotHave(t *testing.T) {
 
 func TestAWriteThatACookieBearsComesFromOurOwnPages(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, startCloud(t, options{root: repository}))
+	w := newWorld(t, startCloud(t, options{root: repository})).withJoiners()
 	for name, op := range operations {
 		if op.public || strings.HasPrefix(name, "GET ") {
 			continue
 		}
-		cookie := []string{"Cookie", "__Host-latchkey=" + w.enter(w.acme, "max@example.com", secret)}
+		cookie := []string{"Cookie", "__Host-latchkey=" + w.member}
+		if op.own {
+			cookie[1] = "__Host-latchkey=" + w.enter(w.acme, "max@example.com", secret)
+		}
 		path := w.path(name, w.acme, "", "")
 		for what, header := range map[string][]string{
 			"another site":        {"Origin", "https://evil.example"},

@@ -81,12 +81,20 @@ var fieldsOf = map[string][]string{
 	"POST /v1/organizations/{org}/invitations": {
 		"member_type", "role", "job_title", "locale", "notify", "on_conflict", "recipients",
 	},
+	"POST /v1/public/{org}/links/{token}/join":                {"email", "first_name", "last_name", "password", "locale"},
+	"POST /v1/public/{org}/joins/{token}/verify":              {"code"},
+	"PATCH /v1/organizations/{org}/settings":                  {"who_can_invite", "default_locale"},
+	"POST /v1/organizations/{org}/policy/evaluate":            {"channel", "email", "member_type", "role", "inviter_id", "link_id"},
+	"POST /v1/organizations/{org}/invite-links":               {"label", "member_type", "approval", "expires_at"},
+	"PATCH /v1/organizations/{org}/invite-links/{id}":         {"label", "member_type", "approval", "expires_at"},
+	"POST /v1/organizations/{org}/join-requests/{id}/approve": {"member_type", "role", "job_title"},
+	"POST /v1/organizations/{org}/join-requests/{id}/reject":  {"reason"},
 }
 
 // posts are the operations that read a body.
 func posts() (names []string) {
 	for name := range operations {
-		if strings.HasPrefix(name, "POST ") {
+		if strings.HasPrefix(name, "POST ") || strings.HasPrefix(name, "PATCH ") {
 			names = append(names, name)
 		}
 	}
@@ -118,7 +126,7 @@ var asJSON = http.Header{"Content-Type": {"application/json"}}
 
 func TestRubbishBodiesAreRefused(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, startCloud(t, options{root: repository}))
+	w := newWorld(t, startCloud(t, options{root: repository})).withJoiners()
 	for _, name := range posts() {
 		path := w.path(name, w.acme, "", "")
 		for what, body := range badBodies {
@@ -128,7 +136,9 @@ func TestRubbishBodiesAreRefused(t *testing.T) {
 		if good != "" {
 			w.refused("nothing", name, path, asJSON, "")
 			w.refused("white space", name, path, asJSON, " \r\n\t ")
-			w.refused("no fields", name, path, asJSON, "{}")
+			if !operations[name].loose {
+				w.refused("no fields", name, path, asJSON, "{}")
+			}
 		} else {
 			good = "{}"
 		}
@@ -187,11 +197,51 @@ func TestRubbishBodiesAreRefused(t *testing.T) {
 		"password": {`""`, `"short"`, `"` + strings.Repeat("a", 5000) + `"`, `"aaaaaaaaaaaaaaaaaaaaaaaa"`,
 			`"ann@example.com ann"`, `"passwordpassword"`},
 	})
-	// After all this, nobody was invited and nobody has joined.
-	if n := len(w.sent("*@example.com")); n != 3 {
+	settings, links := "PATCH /v1/organizations/{org}/settings", "POST /v1/organizations/{org}/invite-links"
+	w.blamed(settings, map[string][]string{
+		"who_can_invite": {`"Admins"`, `"nobody"`, `""`}, "default_locale": {`"fr"`, `"EN"`, `""`},
+		"invitation_lifetime_days": {`0`, `-1`, `91`, `1.5`, `"7"`}, "link_lifetime_days": {`-1`, `366`, `1e9`},
+		"allow_link_registration": {`1`, `"true"`}, "daily_send_limit": {`1`},
+	})
+	for _, list := range []string{
+		`{}`, `[1]`, `[{}]`, `[{"domain":1}]`, `[{"domain":""}]`, `[{"domain":"corp"}]`, `[{"domain":"*.corp.com"}]`, `[{"domain":"com"}]`,
+		`[{"domain":"gmail.com"}]`, `[{"domain":"ｃｏｒｐ.com"}]`, `[{"domain":"corp.com","include_subdomains":1}]`, `[{"domain":"a@corp.com"}]`,
+		`[{"domain":"corp.com","x":1}]`, `["corp.com"]`, `[` + strings.Repeat(`{"domain":"corp.com"},`, 100) + `{"domain":"corp.com"}]`,
+	} {
+		w.refused("exempt_domains "+list, settings, w.path(settings, w.acme, "", ""), asJSON, `{"exempt_domains":`+list+`}`)
+	}
+	for _, name := range []string{links, "PATCH /v1/organizations/{org}/invite-links/{id}"} {
+		w.blamed(name, map[string][]string{
+			"label": {`"www.evil.example"`, `"a\nb"`, `"` + strings.Repeat("x", 101) + `"`}, "member_type": {`"boss"`}, "approval": {`"maybe"`},
+			"max_uses": {`-1`, `100001`, `1.5`, `"1"`}, "expires_at": {`""`, `"tomorrow"`, `"2020-01-01T00:00:00Z"`, `"2099-01-01"`},
+			"role": {`"admin"`}, "url": {`"x"`}, "use_count": {`0`},
+		})
+	}
+	w.blamed("POST /v1/public/{org}/links/{token}/join", map[string][]string{
+		"email":      {`""`, `"a"`, `"\"a@corp.com\"@evil.com"`, `"a@example.com\r\nBcc: x@example.com"`, `"a@ｅxample.com"`, `"=?utf-8?q?a?=@example.com"`},
+		"first_name": {`""`, `"https://evil.example"`}, "last_name": {`""`}, "password": {`"short"`, `"annleeannleeannlee"`},
+		"locale": {`"fr"`}, "phone": {`"+491701234567"`}, "role": {`"admin"`}, "member_type": {`"partner"`},
+	})
+	w.blamed("POST /v1/public/{org}/joins/{token}/verify", map[string][]string{"token": {`"x"`}})
+	decisions := "POST /v1/organizations/{org}/join-requests/decisions"
+	for _, list := range []string{
+		`[]`, `{}`, `[1]`, `[{}]`, `[{"id":"` + w.applicant + `"}]`, `[{"id":"` + w.applicant + `","decision":"maybe"}]`,
+		`[{"id":"` + w.applicant + `","decision":"approve","role":"owner"}]`, `[{"id":"` + w.applicant + `","decision":"reject","reason":"a\u0000b"}]`,
+		`[` + strings.Repeat(`{"id":"`+w.applicant+`","decision":"approve"},`, 100) + `{"id":"` + w.applicant + `","decision":"approve"}]`,
+	} {
+		w.refused("decisions "+list, decisions, w.path(decisions, w.acme, "", ""), asJSON, `{"decisions":`+list+`}`)
+	}
+	w.blamed("POST /v1/organizations/{org}/join-requests/{id}/approve", map[string][]string{
+		"role": {`"owner"`}, "member_type": {`"boss"`}, "job_title": {`"a\r\nb"`}, "status": {`"active"`},
+	})
+	w.blamed("POST /v1/organizations/{org}/join-requests/{id}/reject", map[string][]string{
+		"reason": {`"a\u0000b"`, `"\u202eb"`, `"` + strings.Repeat("x", 501) + `"`},
+	})
+	// After all this, nobody was invited, nobody has joined, and who waits still does.
+	if n := len(w.sent("*@example.com")); n != 5 {
 		t.Errorf("%d mails", n)
 	}
-	for list, want := range map[string]int{"members": 2, "invitations": 1} {
+	for list, want := range map[string]int{"members": 2, "invitations": 1, "join-requests": 1, "invite-links": 2} {
 		page := w.must(http.StatusOK, "GET", "/v1/organizations/"+string(w.acme)+"/"+list, w.admin, "")
 		if n := len(page["items"].([]any)); n != want {
 			t.Errorf("%d %s", n, list)
@@ -219,10 +269,15 @@ func withField(name, field, value string) string {
 		"organization": `"acme"`, "login": `"a@example.com"`, "password": `"` + secret + `"`,
 		"current_password": `"` + password + `"`, "new_password": `"` + secret + `"`,
 		"first_name": `"Ann"`, "last_name": `"Lee"`, "recipients": `[{"email":"a@example.com"}]`,
+		"email": `"b@example.com"`, "code": `"000000"`, "label": `"Fair"`, "channel": `"invite_link"`,
 	}
 	good[field] = value
 	var fields []string
-	for _, f := range fieldsOf[name] {
+	all := fieldsOf[name]
+	if !slices.Contains(all, field) {
+		all = append(slices.Clone(all), field)
+	}
+	for _, f := range all {
 		if v, ok := good[f]; ok {
 			fields = append(fields, `"`+f+`":`+v)
 		}
@@ -233,7 +288,8 @@ func withField(name, field, value string) string {
 func TestRubbishQueriesAndHeadersAreRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, startCloud(t, options{root: repository}))
-	for _, name := range []string{"GET /v1/organizations/{org}/invitations", "GET /v1/organizations/{org}/members"} {
+	for _, name := range []string{"GET /v1/organizations/{org}/invitations", "GET /v1/organizations/{org}/members",
+		"GET /v1/organizations/{org}/join-requests"} {
 		for _, query := range []string{
 			"limit=", "limit=0", "limit=-1", "limit=201", "limit=1.0", "limit=1e2", "limit=%2B1", "limit=+1", "limit=0x10",
 			"limit=９", "limit=99999999999999999999", "limit=50&limit=50", "limit", "limit=%", "limit=1;status=active",
@@ -293,6 +349,9 @@ func (w *world) pageRoutes() []string {
 		"GET " + join + "forgotten-password", "POST " + join + "forgotten-password",
 		"GET " + join + "password/" + w.reset, "POST " + join + "password/" + w.reset,
 		"GET " + link, "POST " + link + "/accept", "POST " + link + "/decline", "POST " + link + "/request-new-link",
+		"GET " + join + w.linkToken, "POST " + join + w.linkToken + "/join",
+		"GET " + join + w.join, "POST " + join + w.join + "/verify", "POST " + join + w.join + "/resend-code",
+		"GET " + join + "requests", "POST " + join + "requests/" + w.applicant + "/approve", "POST " + join + "requests/" + w.applicant + "/reject",
 		"GET /assets/style.css",
 	}
 }
@@ -359,8 +418,9 @@ var badForms = map[string]string{
 
 func TestRubbishInFormsIsAnsweredWithAPage(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, startCloud(t, options{root: repository}))
-	form := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
+	w := newWorld(t, startCloud(t, options{root: repository})).withJoiners()
+	began := []string{"__Host-latchkey-join=" + w.join} // in this browser
+	form := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Cookie": began}
 	for _, route := range w.pageRoutes() {
 		method, path, _ := strings.Cut(route, " ")
 		if method == "GET" {
@@ -392,7 +452,7 @@ func TestRubbishInFormsIsAnsweredWithAPage(t *testing.T) {
 			}
 		}
 		for _, kind := range []string{"", ";", "application/json", "multipart/form-data; boundary=x"} {
-			got := w.browse("as "+kind, method, path, http.Header{"Content-Type": {kind}}, "login=a&password=b")
+			got := w.browse("as "+kind, method, path, http.Header{"Content-Type": {kind}, "Cookie": began}, "login=a&password=b")
 			if got.status != http.StatusUnsupportedMediaType {
 				t.Errorf("%s: as %q: %s", route, kind, got)
 			}
@@ -418,7 +478,7 @@ func TestRubbishInFormsIsAnsweredWithAPage(t *testing.T) {
 // readsNothing reports whether a form posts nothing but itself to a path.
 func readsNothing(path string) bool {
 	end := path[strings.LastIndexByte(path, '/')+1:]
-	return end == "decline" || end == "sign-out" || end == "request-new-link"
+	return slices.Contains([]string{"decline", "sign-out", "request-new-link", "resend-code", "approve"}, end)
 }
 
 // TestLinksNeverFollowWhatAClientClaims: a host in a request must not get into a mail or a redirect.
@@ -473,7 +533,7 @@ func TestLinksNeverFollowWhatAClientClaims(t *testing.T) {
 func TestNoRequestMakesUsFail(t *testing.T) {
 	t.Parallel()
 	const seed, requests, workers = 20261123, 600, 4
-	w := newWorld(t, startCloud(t, options{root: repository}))
+	w := newWorld(t, startCloud(t, options{root: repository})).withJoiners()
 	spec, err := contract()
 	if err != nil {
 		t.Fatal(err)
@@ -500,8 +560,9 @@ func (w *world) throw(n int, r *rand.Rand, routes []string) {
 	method, path, _ := strings.Cut(pick(routes...), " ")
 	path = strings.NewReplacer(
 		"{org}", pick(string(w.acme), string(w.acme), string(w.acme), string(w.globex), "no-such-one", pick(odd...)),
-		"{id}", pick(w.invitation, w.foreign, unknownInvitation, w.memberID, unknownMember, pick(odd...)),
-		"{token}", pick(unknownLink, w.foreignLink, w.link[:60], pick(odd...)),
+		"{id}", pick(w.invitation, w.foreign, w.memberID, w.inviteLink, w.applicant, "default", nothings["/invitations/"],
+			nothings["/members/"], nothings["/invite-links/"], pick(odd...)),
+		"{token}", pick(unknownLink, w.foreignLink, w.linkToken, w.join, w.link[:60], pick(odd...)),
 	).Replace(path)
 	if r.IntN(8) == 0 {
 		method = pick("GET", "POST", "PUT", "PATCH", "HEAD", "OPTIONS", "M")
@@ -520,7 +581,7 @@ func (w *world) throw(n int, r *rand.Rand, routes []string) {
 		header.Set("Cookie", "__Host-latchkey="+pick(w.member, "x"))
 		header.Set("Origin", pick(w.cloud.baseURL, "null", "https://evil.example"))
 	default:
-		header.Set("Authorization", "Bearer "+pick(w.admin, w.admin, w.member, w.stranger, "x"))
+		header.Set("Authorization", "Bearer "+pick(w.admin, w.admin, w.member, w.waiting, w.stranger, "x"))
 	}
 	for range r.IntN(3) {
 		header.Set(

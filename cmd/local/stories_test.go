@@ -132,7 +132,18 @@ var words = map[string]func(ts *testscript.TestScript, neg bool, args []string){
 	// keep VARIABLE PATH|header:NAME takes a value out of the last answer.
 	"keep": word((*story).keep),
 
-	// mail ADDRESS waits for a mail that was not read yet, prints it, and puts its link into $LINK and $TOKEN.
+	// copy-link NAME ID reads an invite link as the session of that name, and puts it into $LINK and $TOKEN.
+	"copy-link": word((*story).copyLink),
+	// begin ORGANIZATION TOKEN ADDRESS [field ...] sends the form of an invite link, and keeps the join as $JOIN.
+	"begin": word((*story).begin),
+	// joins ORGANIZATION TOKEN ADDRESS [field ...] begins, reads the code in the mail, and proves the address with it.
+	"joins": word((*story).joinsBy),
+	// joiners N ORGANIZATION TOKEN lets N people begin who then prove their addresses at once, and prints how often came which
+	// answer.
+	"joiners": word((*story).joiners),
+
+	// mail ADDRESS waits for a mail that was not read yet, prints it, and puts its link into $LINK and $TOKEN, and its code
+	// into $CODE.
 	"mail": word((*story).mail),
 	// link URL does the same with a link from elsewhere.
 	"link": word((*story).link),
@@ -158,8 +169,6 @@ var words = map[string]func(ts *testscript.TestScript, neg bool, args []string){
 	"becomes": word((*story).becomes),
 	// operator WORDS... is the operator's command line, cmd/latchkey.
 	"operator": word((*story).operator),
-	// everyone-invites ORGANIZATION changes its settings.
-	"everyone-invites": word((*story).everyoneInvites),
 	// own-cloud gives the story a cloud that it may break.
 	"own-cloud": word((*story).ownCloud),
 	// fault FUNCTION ACTION KIND [N [TEXT]] makes the next N such calls to AWS, which hold that text, go wrong in one of
@@ -275,16 +284,6 @@ func (s *story) organization(ts *testscript.TestScript, args []string) {
 	id, err := s.found(args[0], secret, limit)
 	ts.Check(err)
 	ts.Setenv(args[0], string(id))
-}
-
-// everyoneInvites changes a setting by hand: there is no use case for it yet.
-func (s *story) everyoneInvites(ts *testscript.TestScript, args []string) {
-	need(ts, args, 1)
-	founding := onboarding.Founding{Store: table.New(s.cloud.db, s.cloud.table)}
-	_, err := founding.Change(s.t.Context(), onboarding.OrganizationID(args[0]), func(o *onboarding.Organization) {
-		o.Settings.WhoCanInvite = onboarding.EveryoneInvite
-	})
-	ts.Check(err)
 }
 
 // becomes changes a member by hand: there is no use case for it yet.

@@ -216,18 +216,7 @@ func (s *story) race(ts *testscript.TestScript, args []string) {
 	need(ts, args, 3)
 	n, err := strconv.Atoi(args[0])
 	ts.Check(err)
-	d := s.draft(ts, args[2:])
-	answers, errs := make([]reply, n), make([]error, n)
-	var running sync.WaitGroup
-	start := make(chan struct{})
-	for i := range n {
-		running.Go(func() {
-			<-start
-			answers[i], errs[i] = d.send(s.t.Context())
-		})
-	}
-	close(start)
-	running.Wait()
+	answers, err := s.sendAtOnce(slices.Repeat([]draft{s.draft(ts, args[2:])}, n))
 	counts := map[string]int{}
 	for _, answer := range answers {
 		counts[answer.String()]++
@@ -235,10 +224,31 @@ func (s *story) race(ts *testscript.TestScript, args []string) {
 			s.last = answer
 		}
 	}
+	tell(ts, counts)
+	ts.Check(err)
+}
+
+// sendAtOnce sends all requests in the same moment.
+func (s *story) sendAtOnce(drafts []draft) ([]reply, error) {
+	answers, errs := make([]reply, len(drafts)), make([]error, len(drafts))
+	var running sync.WaitGroup
+	start := make(chan struct{})
+	for i, d := range drafts {
+		running.Go(func() {
+			<-start
+			answers[i], errs[i] = d.send(s.t.Context())
+		})
+	}
+	close(start)
+	running.Wait()
+	return answers, errors.Join(errs...)
+}
+
+// tell prints how often came which answer.
+func tell(ts *testscript.TestScript, counts map[string]int) {
 	for _, answer := range slices.Sorted(maps.Keys(counts)) {
 		fmt.Fprintf(ts.Stdout(), "%d x %s\n", counts[answer], answer)
 	}
-	ts.Check(errors.Join(errs...))
 }
 
 // quarter is the length of the windows in which tries are counted.

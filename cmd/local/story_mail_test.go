@@ -51,6 +51,8 @@ func (s *story) sent(pattern string) []message {
 	})
 }
 
+var tokenAlone = regexp.MustCompile(`^[a-z2-7]{64}$`)
+
 var joinLink = regexp.MustCompile(`https?://\S+/join/\S+`)
 
 func (s *story) mail(ts *testscript.TestScript, args []string) {
@@ -67,7 +69,12 @@ func (s *story) mail(ts *testscript.TestScript, args []string) {
 		ts.Fatalf("no mail to %s", args[0])
 	}
 	s.read[got.ID] = true
-	s.link(ts, []string{joinLink.FindString(got.Text)})
+	if link := joinLink.FindString(got.Text); link != "" {
+		s.link(ts, []string{link})
+	}
+	if code := codeLine.FindStringSubmatch(got.Text); code != nil {
+		ts.Setenv("CODE", code[1])
+	}
 	fmt.Fprintf(ts.Stdout(), "Subject: %s\n\n%s", got.Subject, got.Text)
 }
 
@@ -76,7 +83,7 @@ func (s *story) link(ts *testscript.TestScript, args []string) {
 	token := path.Base(args[0])
 	ts.Setenv("LINK", args[0])
 	ts.Setenv("TOKEN", token)
-	if strings.Contains(args[0], "/join/") {
+	if tokenAlone.MatchString(token) {
 		s.secrets = append(s.secrets, token)
 	}
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 
@@ -13,18 +14,26 @@ type gate struct {
 	world onboarding.World
 }
 
+// authentication is onboarding.Authenticate, or onboarding.Visitor where applicants are welcome too.
+type authentication = func(ctx context.Context, store onboarding.CallerStore, w onboarding.World, token string) (onboarding.Caller, error)
+
 // bearer says whose session a request bears, of whichever organization.
-func (g gate) bearer(r *http.Request) (onboarding.Caller, error) {
+func (g gate) bearer(r *http.Request, authenticate authentication) (onboarding.Caller, error) {
 	token, _, err := presented(r)
 	if err != nil {
 		return onboarding.Caller{}, err
 	}
-	return onboarding.Authenticate(r.Context(), g.store, g.world, token)
+	return authenticate(r.Context(), g.store, g.world, token)
 }
 
-// caller says who makes a request. Where the path names an organization, the session must be of that one.
+// caller says who makes a request; an applicant makes none.
 func (g gate) caller(r *http.Request) (onboarding.Caller, error) {
-	c, err := g.bearer(r)
+	return g.identify(r, onboarding.Authenticate)
+}
+
+// identify notes who makes a request. Where the path names an organization, the session must be of that one.
+func (g gate) identify(r *http.Request, authenticate authentication) (onboarding.Caller, error) {
+	c, err := g.bearer(r, authenticate)
 	if err != nil {
 		return c, err
 	}
@@ -35,9 +44,9 @@ func (g gate) caller(r *http.Request) (onboarding.Caller, error) {
 	return c, nil
 }
 
-// visitor says who is signed in in the browser that opens a page, or nobody.
+// visitor says who is signed in in the browser that opens a page, a member or an applicant, or nobody.
 func (g gate) visitor(r *http.Request) (c onboarding.Caller, signedIn bool) {
-	c, err := g.bearer(r)
+	c, err := g.bearer(r, onboarding.Visitor)
 	return c, err == nil && string(c.Organization.ID) == r.PathValue("org")
 }
 

@@ -146,7 +146,7 @@ func TestEveryCodeHasAStatus(t *testing.T) {
 			return true
 		})
 	}
-	if found < 18 {
+	if found < 28 {
 		t.Errorf("found %d codes in the domain", found)
 	}
 }
@@ -170,6 +170,16 @@ func TestRefusalsBecomeProblems(t *testing.T) {
 		onboarding.AlreadyAccepted:    {409, nil},
 		onboarding.AlreadyDeclined:    {410, nil},
 		onboarding.OrganizationClosed: {403, nil},
+		onboarding.ApprovalPending:    {403, nil},
+		onboarding.RegistrationClosed: {403, nil},
+		onboarding.DismissedBefore:    {403, nil},
+		onboarding.IsMember:           {409, nil},
+		onboarding.AlreadyJoined:      {409, nil},
+		onboarding.AlreadyProcessed:   {409, nil},
+		onboarding.LinkDisabled:       {410, nil},
+		onboarding.LinkExhausted:      {410, nil},
+		onboarding.JoinExpired:        {410, nil},
+		onboarding.CodeExpired:        {410, nil},
 		onboarding.LimitReached:       {429, map[string]string{"Retry-After": "3600"}},
 		onboarding.TooManyAttempts:    {429, map[string]string{"Retry-After": "60"}},
 		onboarding.KeyReused:          {422, nil},

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"crypto/subtle"
 	"errors"
 	"net"
 	"net/http"
@@ -34,17 +35,34 @@ func securityHeaders(h http.Header, page bool) {
 // neighbouring host can set it.
 const sessionCookie = "__Host-latchkey"
 
+// joinCookie binds an attempt to join to the browser that began it. Its address alone must not do: whoever is sent one would
+// end with their code what the sender has begun with a password of their own.
+const joinCookie = "__Host-latchkey-join"
+
 // setSession hands a browser its session until it expires.
 func setSession(w http.ResponseWriter, token string, expires time.Time) {
-	http.SetCookie(w, cookie(token, expires, 0))
+	http.SetCookie(w, cookie(sessionCookie, token, expires, 0))
 }
 
 // clearSession makes a browser forget its session.
-func clearSession(w http.ResponseWriter) { http.SetCookie(w, cookie("", time.Time{}, -1)) }
+func clearSession(w http.ResponseWriter) {
+	http.SetCookie(w, cookie(sessionCookie, "", time.Time{}, -1))
+}
 
-func cookie(value string, expires time.Time, maxAge int) *http.Cookie {
+// setJoin lets a browser go on with the join that it has begun.
+func setJoin(w http.ResponseWriter, token string, expires time.Time) {
+	http.SetCookie(w, cookie(joinCookie, token, expires, 0))
+}
+
+// beganHere reports whether the browser that asks is the one that began the join of the path.
+func beganHere(r *http.Request) bool {
+	cookies := r.CookiesNamed(joinCookie)
+	return len(cookies) == 1 && subtle.ConstantTimeCompare([]byte(cookies[0].Value), []byte(r.PathValue("token"))) == 1
+}
+
+func cookie(name, value string, expires time.Time, maxAge int) *http.Cookie {
 	return &http.Cookie{
-		Name: sessionCookie, Value: value, Expires: expires, MaxAge: maxAge,
+		Name: name, Value: value, Expires: expires, MaxAge: maxAge,
 		Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	}
 }

@@ -12,21 +12,31 @@ import (
 type RedeemStore interface {
 	onboarding.CallerStore
 	onboarding.RedeemStore
+	onboarding.JoinStore
 }
 
-// RedeemLink serves redeem-link: what the holder of an invitation's link can do, as JSON and as pages.
+// RedeemLink serves redeem-link: what the holder of an invitation's link, or of an invite link, can do, as JSON and as pages.
 func RedeemLink(e Edge, world onboarding.World, store RedeemStore, keys onboarding.Keys) http.Handler {
-	s := &redeeming{e, gate{store, world}, onboarding.Redeeming{World: world, Store: store, Keys: keys}}
+	s := &redeeming{e, gate{store, world}, onboarding.Redeeming{World: world, Store: store, Keys: keys},
+		onboarding.Joining{World: world, Store: store, Keys: keys}}
 	e.Page = errorPage
 	m := NewMux(e)
 	m.handle("GET /v1/public/{org}/invitations/{token}", s.preview)
 	m.handle("POST /v1/public/{org}/invitations/{token}/accept", s.accept)
 	m.handle("POST /v1/public/{org}/invitations/{token}/decline", s.decline)
 	m.handle("POST /v1/public/{org}/invitations/{token}/request-new-link", s.requestNewLink)
-	m.page("GET /join/{org}/{token}", s.joinPage, errorPage)
+	m.handle("GET /v1/public/{org}/links/{token}", s.previewLink)
+	m.handle("POST /v1/public/{org}/links/{token}/join", s.joinByLink)
+	m.handle("GET /v1/public/{org}/joins/{token}", s.look)
+	m.handle("POST /v1/public/{org}/joins/{token}/verify", s.verify)
+	m.handle("POST /v1/public/{org}/joins/{token}/resend-code", s.resendCode)
+	m.page("GET /join/{org}/{token}", s.openPage, errorPage)
 	m.page("POST /join/{org}/{token}/accept", s.acceptPage, errorPage)
 	m.page("POST /join/{org}/{token}/decline", s.declinePage, errorPage)
 	m.page("POST /join/{org}/{token}/request-new-link", s.requestNewLinkPage, errorPage)
+	m.page("POST /join/{org}/{token}/join", s.joinByLinkPage, errorPage)
+	m.page("POST /join/{org}/{token}/verify", s.begun(s.verifyPage), errorPage)
+	m.page("POST /join/{org}/{token}/resend-code", s.begun(s.resendCodePage), errorPage)
 	m.page("GET /assets/{file}", asset, errorPage)
 	return m
 }
@@ -35,6 +45,7 @@ type redeeming struct {
 	Edge
 	gate
 	useCase onboarding.Redeeming
+	joining onboarding.Joining
 }
 
 type publicInvitationJSON struct {
@@ -81,9 +92,16 @@ func (s *redeeming) accept(w http.ResponseWriter, r *http.Request) error {
 func (s *redeeming) join(r *http.Request, p onboarding.Profile) (onboarding.Caller, onboarding.SessionToken, error) {
 	caller, token, err := s.useCase.Accept(r.Context(), organization(r), r.PathValue("token"), p)
 	if err == nil {
-		s.Metrics.Count(telemetry.Accepted, 1)
+		s.count(caller)
 	}
 	return caller, token, err
+}
+
+// count tells the metrics of whoever has come in. Who waits has not.
+func (s *redeeming) count(caller onboarding.Caller) {
+	if caller.Member.Status == onboarding.MemberActive {
+		s.Metrics.Count(telemetry.Accepted, 1)
+	}
 }
 
 func (s *redeeming) decline(w http.ResponseWriter, r *http.Request) error {

@@ -13,7 +13,7 @@ func (s *redeeming) joinPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return s.refusedPage(w, r, offer, err)
 	}
-	if page, ok := s.anotherPage(r, offer); ok {
+	if page, ok := s.anotherPage(r); ok {
 		return writePageView(w, r, http.StatusConflict, offer.Organization.Name, page)
 	}
 	i := offer.Contact.Invitation
@@ -28,14 +28,18 @@ func (s *redeeming) formPage(w http.ResponseWriter, r *http.Request, status int,
 	return writePageView(w, r, status, offer.Organization.Name, form)
 }
 
-// anotherPage is shown in a browser in which a member is signed in already: whoever goes on would join as somebody else.
-func (s *redeeming) anotherPage(r *http.Request, offer onboarding.OpenOffer) (pages.View, bool) {
+// anotherPage is shown in a browser in which somebody is signed in already: whoever goes on would join as somebody else.
+func (s *redeeming) anotherPage(r *http.Request) (pages.View, bool) {
 	visitor, signedIn := s.visitor(r)
 	if !signedIn {
 		return nil, false
 	}
+	return signedInAs(r, visitor), true
+}
+
+func signedInAs(r *http.Request, visitor onboarding.Caller) pages.View {
 	return pages.SignedInAsAnother{Name: visitor.Member.Name(), Login: visitor.Member.Email,
-		SignOut: joinPath(r, "sign-out") + "?return=" + r.PathValue("token"), Stay: joinPath(r, "welcome")}, true
+		SignOut: joinPath(r, "sign-out") + "?return=" + r.PathValue("token"), Stay: joinPath(r, "welcome")}
 }
 
 func (s *redeeming) acceptPage(w http.ResponseWriter, r *http.Request) error {
@@ -47,7 +51,7 @@ func (s *redeeming) acceptPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return s.refusedPage(w, r, offer, err)
 	}
-	if page, ok := s.anotherPage(r, offer); ok {
+	if page, ok := s.anotherPage(r); ok {
 		return writePageView(w, r, http.StatusConflict, offer.Organization.Name, page)
 	}
 	caller, token, err := s.join(r, onboarding.Profile{FirstName: form["first_name"], LastName: form["last_name"], Password: form["password"]})
@@ -58,9 +62,15 @@ func (s *redeeming) acceptPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return s.refusedPage(w, r, offer, err)
 	}
-	setSession(w, token.Reveal(), caller.Session.ExpiresAt)
-	http.Redirect(w, r, joinPath(r, "welcome")+"?joined=1", http.StatusSeeOther)
-	return nil
+	return enter(w, r, caller, token, arrival(caller))
+}
+
+// arrival is the page for whoever has just come in, or begun to wait.
+func arrival(caller onboarding.Caller) string {
+	if caller.Member.Status == onboarding.MemberActive {
+		return "welcome?joined=1"
+	}
+	return "welcome"
 }
 
 func (s *redeeming) declinePage(w http.ResponseWriter, r *http.Request) error {

@@ -71,23 +71,26 @@ type rightsJSON struct {
 	Invite       bool `json:"invite"`
 	InviteAdmins bool `json:"invite_admins"`
 	CopyLinks    bool `json:"copy_links"`
+	Approve      bool `json:"approve"`
+	Configure    bool `json:"configure"`
 }
 
 func (s *signingIn) current(w http.ResponseWriter, r *http.Request) error {
-	caller, err := s.caller(r)
+	caller, err := s.identify(r, onboarding.Visitor)
 	if err != nil {
 		return err
 	}
 	rights := caller.Rights()
 	return writeJSON(w, http.StatusOK, currentSessionJSON{
 		Organization: toOrganization(caller.Organization), Member: toMember(caller.Member),
-		Rights:    rightsJSON{Invite: rights.Invite, InviteAdmins: rights.InviteAdmins, CopyLinks: rights.CopyLinks},
+		Rights: rightsJSON{Invite: rights.Invite, InviteAdmins: rights.InviteAdmins, CopyLinks: rights.CopyLinks,
+			Approve: rights.Approve, Configure: rights.Configure},
 		ExpiresAt: onboarding.FormatTime(caller.Session.ExpiresAt),
 	})
 }
 
 func (s *signingIn) signOut(w http.ResponseWriter, r *http.Request) error {
-	caller, err := s.caller(r)
+	caller, err := s.identify(r, onboarding.Visitor)
 	if err != nil {
 		return err
 	}

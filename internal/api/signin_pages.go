@@ -9,15 +9,29 @@ import (
 )
 
 func (s *signingIn) signInPage(w http.ResponseWriter, r *http.Request) error {
-	if _, signedIn := s.visitor(r); signedIn {
-		http.Redirect(w, r, joinPath(r, "welcome"), http.StatusSeeOther)
+	if visitor, signedIn := s.visitor(r); signedIn {
+		http.Redirect(w, r, joinPath(r, destination(r, visitor)), http.StatusSeeOther)
 		return nil
 	}
 	return s.signInView(w, r, http.StatusOK, pages.SignIn{})
 }
 
+// returnsToQueue reports whether the query asks to go on to the queue. That is the one page that it can name.
+func returnsToQueue(r *http.Request) bool { return r.URL.Query().Get("return") == queuePage }
+
+// destination is the page that signing in leads to.
+func destination(r *http.Request, caller onboarding.Caller) string {
+	if returnsToQueue(r) && !caller.Member.Status.Applicant() {
+		return queuePage
+	}
+	return "welcome"
+}
+
 func (s *signingIn) signInView(w http.ResponseWriter, r *http.Request, status int, view pages.SignIn) error {
 	view.Action, view.ForgottenPassword = joinPath(r, "sign-in"), joinPath(r, "forgotten-password")
+	if returnsToQueue(r) {
+		view.Action += "?return=" + queuePage
+	}
 	return s.write(w, r, status, view)
 }
 
@@ -42,17 +56,18 @@ func (s *signingIn) signInForm(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	caller, token, err := s.useCase.SignIn(r.Context(), organization(r), form["login"], form["password"], sourceAddress(r))
-	if fault, status, ok := formFault(err); ok {
+	if fault, status, ok := formFault(w, err); ok {
 		return s.signInView(w, r, status, pages.SignIn{Login: form["login"], Faults: fault})
 	}
 	if err != nil {
 		return err
 	}
-	return enter(w, r, caller, token, "")
+	return enter(w, r, caller, token, destination(r, caller))
 }
 
-// formFault makes a fault of the whole form of what a form's sender can do something about.
-func formFault(err error) (fault []pages.Fault, status int, ok bool) {
+// formFault makes a fault of the whole form of what a form's sender can do something about. It sets the header
+// that says when to try again.
+func formFault(w http.ResponseWriter, err error) (fault []pages.Fault, status int, ok bool) {
 	refusal, _ := asRefusal(err)
 	if refusal == nil {
 		return nil, 0, false
@@ -62,22 +77,25 @@ func formFault(err error) (fault []pages.Fault, status int, ok bool) {
 		return faults(refusal), http.StatusUnprocessableEntity, true
 	case onboarding.WrongCredentials:
 		return []pages.Fault{{Code: pages.WrongCredentials}}, http.StatusUnprocessableEntity, true
+	case onboarding.CodeExpired:
+		return []pages.Fault{{Code: pages.CodeExpired}}, http.StatusGone, true
 	case onboarding.TooManyAttempts:
+		problemOf(err).setHeaders(w.Header())
 		return []pages.Fault{{Code: pages.TooManyAttempts}}, http.StatusTooManyRequests, true
 	}
 	return nil, 0, false
 }
 
-// enter hands the browser its session and leads it in.
-func enter(w http.ResponseWriter, r *http.Request, caller onboarding.Caller, token onboarding.SessionToken, query string) error {
+// enter hands the browser its session and leads it to a page.
+func enter(w http.ResponseWriter, r *http.Request, caller onboarding.Caller, token onboarding.SessionToken, page string) error {
 	setSession(w, token.Reveal(), caller.Session.ExpiresAt)
-	http.Redirect(w, r, joinPath(r, "welcome")+query, http.StatusSeeOther)
+	http.Redirect(w, r, joinPath(r, page), http.StatusSeeOther)
 	return nil
 }
 
-// signOutForm ends the session and comes back to the invitation that was open, if any.
+// signOutForm ends the session and comes back to the link that was open, if any.
 func (s *signingIn) signOutForm(w http.ResponseWriter, r *http.Request) error {
-	if caller, err := s.bearer(r); err == nil { // of whichever organization
+	if caller, err := s.bearer(r, onboarding.Visitor); err == nil { // of whichever organization
 		if err := s.useCase.SignOut(r.Context(), caller); err != nil {
 			return err
 		}
@@ -97,11 +115,24 @@ func (s *signingIn) welcomePage(w http.ResponseWriter, r *http.Request) error {
 		http.Redirect(w, r, joinPath(r, "sign-in"), http.StatusSeeOther)
 		return nil
 	}
-	m := visitor.Member
-	return writePageView(w, r, http.StatusOK, visitor.Organization.Name, pages.Welcome{
-		FirstName: m.FirstName, LastName: m.LastName, Login: m.Email, Admin: m.Role == onboarding.RoleAdmin,
-		Joined: r.URL.Query().Get("joined") == "1", SignOut: joinPath(r, "sign-out"),
-	})
+	return writePageView(w, r, http.StatusOK, visitor.Organization.Name, welcome(r, visitor))
+}
+
+// welcome shows a member who is signed in, and an applicant where they stand.
+func welcome(r *http.Request, visitor onboarding.Caller) pages.View {
+	m, signOut := visitor.Member, joinPath(r, "sign-out")
+	switch m.Status {
+	case onboarding.MemberPendingApproval:
+		return pages.Waiting{FirstName: m.FirstName, Login: m.Email, Since: m.Request.At, SignOut: signOut}
+	case onboarding.MemberRejected:
+		return pages.Rejected{SignOut: signOut}
+	}
+	requests := ""
+	if visitor.Rights().Approve {
+		requests = joinPath(r, "requests")
+	}
+	return pages.Welcome{FirstName: m.FirstName, LastName: m.LastName, Login: m.Email, Admin: m.Role == onboarding.RoleAdmin,
+		Joined: r.URL.Query().Get("joined") == "1", Requests: requests, SignOut: signOut}
 }
 
 func (s *signingIn) forgottenPage(w http.ResponseWriter, r *http.Request) error {
@@ -119,7 +150,7 @@ func (s *signingIn) forgottenForm(w http.ResponseWriter, r *http.Request) error 
 		return err
 	}
 	err = s.useCase.RequestReset(r.Context(), organization(r), form["login"], sourceAddress(r))
-	if fault, status, ok := formFault(err); ok {
+	if fault, status, ok := formFault(w, err); ok {
 		return s.forgottenView(w, r, status, pages.ForgottenPassword{Login: form["login"], Faults: fault})
 	}
 	if err != nil {
@@ -148,7 +179,7 @@ func (s *signingIn) passwordForm(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	caller, token, err := s.useCase.SetPassword(r.Context(), organization(r), r.PathValue("token"), form["password"])
-	if fault, status, ok := formFault(err); ok {
+	if fault, status, ok := formFault(w, err); ok {
 		open, _, err := s.useCase.OpenReset(r.Context(), organization(r), r.PathValue("token"))
 		if err != nil {
 			return s.refusedPage(w, r, err)
@@ -158,7 +189,7 @@ func (s *signingIn) passwordForm(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return s.refusedPage(w, r, err)
 	}
-	return enter(w, r, caller, token, "")
+	return enter(w, r, caller, token, "welcome")
 }
 
 // refusedPage shows why a password link cannot be used. Other errors are for errorPage.

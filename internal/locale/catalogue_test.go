@@ -149,6 +149,8 @@ func TestKeysAreUsedAndThere(t *testing.T) {
 			switch filepath.Ext(key) {
 			case ".html", ".txt", ".css", ".json":
 				continue // a file
+			case ".com", ".de", ".ru":
+				continue // a domain
 			}
 			found++
 			if _, whole := texts[key]; whole {

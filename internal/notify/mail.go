@@ -10,6 +10,7 @@ import (
 	"fmt"
 	htmltemplate "html/template"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	texttemplate "text/template"
@@ -27,9 +28,11 @@ type Facts struct {
 	Organization string    // name
 	Inviter      string    // name, may be empty
 	Recipient    string    // first name, may be empty
-	Link         string    // absolute; may be empty for onboarding.MessageLinkRequest alone
-	Until        time.Time // the link's last moment; not told for onboarding.MessageLinkRequest
+	Link         string    // absolute; may be empty for onboarding.MessageLinkRequest; some kinds have none
+	Until        time.Time // the last moment of a link that ends, or of the code
 	Applicant    string    // name or address of who asks; for onboarding.MessageLinkRequest alone
+	Code         string    // six digits; for onboarding.MessageJoinCode alone
+	Count        int       // how many wait; for onboarding.MessageJoinRequests alone
 }
 
 // A Mail is one message as it is read.
@@ -39,8 +42,8 @@ type Mail struct {
 	HTML    string
 }
 
-// Render writes the mail that f asks for. An error means that f lacks something the mail must tell; it holds no
-// name, no address and no link.
+// Render writes the mail that f asks for. An error means that f lacks something the mail must tell, or has a link
+// that it must not; it holds no name, no address, no link and no code.
 func Render(f Facts) (Mail, error) {
 	f.Organization, f.Inviter = oneLine(f.Organization), oneLine(f.Inviter)
 	f.Recipient, f.Applicant = oneLine(f.Recipient), oneLine(f.Applicant)
@@ -72,6 +75,32 @@ func (f Facts) check() error {
 		if f.Applicant == "" {
 			return errors.New("no applicant")
 		}
+	case onboarding.MessageJoinCode:
+		if len(f.Code) != 6 || strings.Trim(f.Code, "0123456789") != "" {
+			return errors.New("no code of six digits")
+		}
+		if f.Until.IsZero() {
+			return errors.New("no end of validity")
+		}
+		// With a link, the owner of a mailbox would end what a stranger began in their name.
+		if f.Link != "" {
+			return errors.New("a link beside a code")
+		}
+	case onboarding.MessageJoinApproved:
+		if f.Link == "" {
+			return errors.New("no link")
+		}
+	case onboarding.MessageJoinRejected:
+		if f.Link != "" {
+			return errors.New("a link that leads nowhere")
+		}
+	case onboarding.MessageJoinRequests:
+		if f.Link == "" {
+			return errors.New("no link")
+		}
+		if f.Count < 1 {
+			return errors.New("nobody waits")
+		}
 	default:
 		return errors.New("unknown kind")
 	}
@@ -100,6 +129,7 @@ type message struct {
 	Heading      string
 	Greeting     string
 	Body         []string
+	Code         string
 	Button       string
 	Link         string // without one there is no button
 	BareLink     string // introduces the link in the HTML part
@@ -121,7 +151,8 @@ func (f Facts) message() message {
 		BareLink:     say("mail.bare_link"),
 		Footer:       say("mail.footer"),
 	}
-	if f.Recipient == "" {
+	// Nobody has confirmed the name that came with a code: it may be a stranger's message to the owner of the mailbox.
+	if f.Recipient == "" || f.Kind == onboarding.MessageJoinCode {
 		m.Greeting = say("mail.greeting.unnamed")
 	}
 	switch f.Kind {
@@ -166,6 +197,38 @@ func (f Facts) message() message {
 		m.Body = []string{say("mail.link_request.body"), say("mail.link_request.how")}
 		m.Button = say("mail.link_request.button")
 		m.Ignore = say("mail.link_request.ignore")
+	case onboarding.MessageJoinCode:
+		m.Subject = subject("mail.join_code.subject")
+		m.Preheader = say("mail.join_code.preheader")
+		m.Heading = say("mail.join_code.heading")
+		m.Body = []string{say("mail.join_code.body")}
+		m.Code = f.Code
+		m.About = say("mail.about_code")
+		m.Ignore = say("mail.join_code.ignore")
+	case onboarding.MessageJoinApproved:
+		m.Subject = subject("mail.join_approved.subject")
+		m.Preheader = say("mail.join_approved.preheader")
+		m.Heading = say("mail.join_approved.heading")
+		m.Body = []string{say("mail.join_approved.body"), say("mail.join_approved.how")}
+		m.Button = say("mail.join_approved.button")
+		m.Ignore = say("mail.join_approved.ignore")
+	case onboarding.MessageJoinRejected:
+		m.Subject = subject("mail.join_rejected.subject")
+		m.Preheader = say("mail.join_rejected.preheader")
+		m.Heading = say("mail.join_rejected.heading")
+		m.Body = []string{say("mail.join_rejected.body"), say("mail.join_rejected.how")}
+		m.Ignore = say("mail.join_rejected.ignore")
+	case onboarding.MessageJoinRequests:
+		m.Subject = subject("mail.join_requests.subject")
+		m.Preheader = say("mail.join_requests.preheader")
+		m.Heading = say("mail.join_requests.heading")
+		m.Body = []string{say("mail.join_requests.body"), say("mail.join_requests.how")}
+		if f.Count == 1 {
+			m.Subject = subject("mail.join_requests.subject.one")
+			m.Body[0] = say("mail.join_requests.body.one")
+		}
+		m.Button = say("mail.join_requests.button")
+		m.Ignore = say("mail.join_requests.ignore")
 	}
 	return m
 }
@@ -177,6 +240,8 @@ func (f Facts) words() func(key string) string {
 		"inviter", f.Inviter,
 		"recipient", f.Recipient,
 		"applicant", f.Applicant,
+		"code", f.Code,
+		"count", strconv.Itoa(f.Count),
 		"until", f.Locale.Date(f.Until),
 	}
 	return func(key string) string { return f.Locale.Text(key, facts...) }

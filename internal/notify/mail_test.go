@@ -24,6 +24,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 
 var kinds = []onboarding.MessageKind{
 	onboarding.MessageInvitation, onboarding.MessagePasswordSet, onboarding.MessagePasswordReset, onboarding.MessageLinkRequest,
+	onboarding.MessageJoinCode, onboarding.MessageJoinApproved, onboarding.MessageJoinRejected, onboarding.MessageJoinRequests,
 }
 
 const link = "https://join.example.com/join/acme/v1.01J9ZC7M4T8Q2K5X6Y3W.QmFzZTY0dXJsLXRva2VuLWxvb2tz?from=a&to=b"
@@ -39,8 +40,15 @@ func friendly(kind onboarding.MessageKind, tag locale.Tag) Facts {
 		Link:         link,
 		Until:        time.Date(2026, time.November, 30, 15, 0, 0, 0, time.FixedZone("CET", 3600)),
 	}
-	if kind == onboarding.MessageLinkRequest {
+	switch kind {
+	case onboarding.MessageLinkRequest:
 		f.Applicant = "ann@example.com"
+	case onboarding.MessageJoinCode:
+		f.Code, f.Link = "048213", ""
+	case onboarding.MessageJoinRejected:
+		f.Link = ""
+	case onboarding.MessageJoinRequests:
+		f.Count = 12
 	}
 	return f
 }
@@ -49,8 +57,13 @@ func friendly(kind onboarding.MessageKind, tag locale.Tag) Facts {
 func bare(kind onboarding.MessageKind, tag locale.Tag) Facts {
 	f := friendly(kind, tag)
 	f.Inviter, f.Recipient = "", ""
-	if kind == onboarding.MessageLinkRequest {
+	switch kind {
+	case onboarding.MessageLinkRequest:
 		f.Link, f.Until = "", time.Time{}
+	case onboarding.MessageJoinApproved, onboarding.MessageJoinRejected:
+		f.Until = time.Time{}
+	case onboarding.MessageJoinRequests:
+		f.Until, f.Count = time.Time{}, 1
 	}
 	return f
 }
@@ -239,7 +252,8 @@ func TestMailHasOneButtonTheBareLinkAndNoPicture(t *testing.T) {
 			t.Error("the style loads something")
 		}
 		if f.Link == "" {
-			if len(targets) != 0 || strings.Contains(m.Text, "http") {
+			nameless := strings.ReplaceAll(m.Text, oneLine(f.Recipient), "")
+			if len(targets) != 0 || strings.Contains(nameless, "http") {
 				t.Errorf("a mail without a link has one: %q", targets)
 			}
 			return
@@ -259,7 +273,8 @@ func TestMailHasOneButtonTheBareLinkAndNoPicture(t *testing.T) {
 }
 
 func TestMailTellsUntilWhen(t *testing.T) {
-	for _, kind := range []onboarding.MessageKind{onboarding.MessageInvitation, onboarding.MessagePasswordSet, onboarding.MessagePasswordReset} {
+	for _, kind := range []onboarding.MessageKind{onboarding.MessageInvitation, onboarding.MessagePasswordSet,
+		onboarding.MessagePasswordReset, onboarding.MessageJoinCode} {
 		for tag, until := range map[locale.Tag]string{
 			locale.English: "Monday, 30 November 2026, 14:00 UTC",
 			locale.German:  "Montag, 30. November 2026, 14:00 UTC",
@@ -272,14 +287,48 @@ func TestMailTellsUntilWhen(t *testing.T) {
 	}
 }
 
-func TestLinkRequestNeverSaysUntilWhen(t *testing.T) {
-	f := friendly(onboarding.MessageLinkRequest, locale.English)
-	if m := render(t, f); strings.Contains(m.Text, "2026") {
-		t.Errorf("the link of the inviter has no end:\n%s", m.Text)
+func TestALinkWithoutAnEndNeverSaysUntilWhen(t *testing.T) {
+	for _, kind := range []onboarding.MessageKind{onboarding.MessageLinkRequest, onboarding.MessageJoinApproved,
+		onboarding.MessageJoinRejected, onboarding.MessageJoinRequests} {
+		m := render(t, friendly(kind, locale.English))
+		if strings.Contains(m.Subject+m.Text+m.HTML, "2026") {
+			t.Errorf("%s says until when:\n%s", kind, m.Text)
+		}
+	}
+}
+
+func TestTheCodeStandsAlone(t *testing.T) {
+	for _, tag := range locale.Tags() {
+		m := render(t, friendly(onboarding.MessageJoinCode, tag))
+		if !strings.HasPrefix(m.Subject, "048213 ") || !strings.Contains(m.Text, "\n\n048213\n\n") ||
+			!strings.Contains(m.HTML, ">048213</p>") {
+			t.Errorf("the code is hard to find:\n%s\n%s\n%s", m.Subject, m.Text, m.HTML)
+		}
+	}
+}
+
+func TestACodeGreetsNobodyByAName(t *testing.T) {
+	f := friendly(onboarding.MessageJoinCode, locale.English)
+	f.Recipient = "Ring 555 0100"
+	if m := render(t, f); strings.Contains(m.Subject+m.Text+m.HTML, f.Recipient) {
+		t.Errorf("a stranger wrote into the mail:\n%s", m.Text)
+	}
+}
+
+func TestOneWhoWaitsIsCountedAsOne(t *testing.T) {
+	for count, want := range map[int]string{1: "1 person waits to join Acme", 2: "2 people wait to join Acme"} {
+		f := friendly(onboarding.MessageJoinRequests, locale.English)
+		f.Organization, f.Count = "Acme", count
+		if m := render(t, f); m.Subject != want || !strings.Contains(m.Text, "\n"+want+".\n") {
+			t.Errorf("of %d it says %q:\n%s", count, m.Subject, m.Text)
+		}
 	}
 }
 
 func TestRenderRefusesWhatItCannotTell(t *testing.T) {
+	code := func(digits, link string) func(*Facts) {
+		return func(f *Facts) { f.Kind, f.Code, f.Link = onboarding.MessageJoinCode, digits, link }
+	}
 	for name, spoil := range map[string]func(*Facts){
 		"an unknown kind":           func(f *Facts) { f.Kind = "newsletter" },
 		"no organization":           func(f *Facts) { f.Organization = " \r\n" },
@@ -290,6 +339,16 @@ func TestRenderRefusesWhatItCannotTell(t *testing.T) {
 		"a link of two lines":       func(f *Facts) { f.Link = "https://join.example.com/a\nb" },
 		"no end of validity":        func(f *Facts) { f.Until = time.Time{} },
 		"nobody who asks":           func(f *Facts) { f.Kind = onboarding.MessageLinkRequest },
+		"no code":                   code("", ""),
+		"a code of five digits":     code("48213", ""),
+		"a code that is no number":  code("48 213", ""),
+		"digits of another script":  code("٠٤", ""),
+		"a link beside a code":      code("048213", link),
+		"a code without an end":     func(f *Facts) { code("048213", "")(f); f.Until = time.Time{} },
+		"approved without a link":   func(f *Facts) { f.Kind, f.Link = onboarding.MessageJoinApproved, "" },
+		"rejected with a link":      func(f *Facts) { f.Kind = onboarding.MessageJoinRejected },
+		"requests without a link":   func(f *Facts) { f.Kind, f.Link, f.Count = onboarding.MessageJoinRequests, "", 1 },
+		"nobody who waits":          func(f *Facts) { f.Kind = onboarding.MessageJoinRequests },
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := friendly(onboarding.MessageInvitation, locale.English)
@@ -298,8 +357,10 @@ func TestRenderRefusesWhatItCannotTell(t *testing.T) {
 			if err == nil {
 				t.Fatalf("rendered:\n%s", m.Text)
 			}
-			if f.Link != "" && strings.Contains(err.Error(), f.Link) {
-				t.Errorf("the error tells the link: %v", err)
+			for _, secret := range []string{f.Link, f.Code} {
+				if secret != "" && strings.Contains(err.Error(), secret) {
+					t.Errorf("the error tells a secret: %v", err)
+				}
 			}
 		})
 	}

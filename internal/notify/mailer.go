@@ -15,7 +15,8 @@ type Mailer struct{ Email *Email }
 func (m Mailer) Send(ctx context.Context, l onboarding.Letter) error {
 	mail, err := Render(Facts{
 		Kind: l.Kind, Locale: locale.Tag(l.Locale), Organization: l.Organization.Name,
-		Inviter: l.Inviter, Recipient: l.Recipient, Applicant: l.Applicant, Link: l.Link, Until: l.Until,
+		Inviter: l.Inviter, Recipient: l.Recipient, Applicant: l.Applicant, Code: l.Code, Count: l.Count,
+		Link: l.Link, Until: l.Until,
 	})
 	if err != nil {
 		return &onboarding.SendError{Class: onboarding.SendRefused, Reason: "The message cannot be put into words.", Err: err}

@@ -13,10 +13,13 @@ import (
 // Kind says what an address is.
 type Kind string
 
-// Email is the only kind that can be invited so far.
-const Email Kind = "email"
+// Email is the only kind that can be invited, and join, so far. Phone is known, so that the policy says what it thinks of it.
+const (
+	Email Kind = "email"
+	Phone Kind = "phone"
+)
 
-// Address is one email address in the one form that is checked, stored and mailed. Its zero value is no address.
+// Address is one address in the one form that is checked, stored and written to. Its zero value is no address.
 type Address struct {
 	Kind  Kind
 	Value string

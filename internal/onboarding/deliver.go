@@ -35,7 +35,7 @@ type Owed struct {
 	Record  string // the stream record that brought it; empty if none did
 }
 
-// Claimed is a message with the item that owes it, as they are after the claim. One of Contact and Member is set.
+// Claimed is a message with the item that owes it, as they are after the claim. One of Contact, Member, Join and Notice is set.
 type Claimed struct {
 	Organization OrganizationID
 	Message      Message
@@ -44,6 +44,8 @@ type Claimed struct {
 	Contact      *Contact
 	Member       *Member
 	Reset        Reset // the member's
+	Join         *Join
+	Notice       *Notice
 }
 
 // Outcome is what became of a claimed message. Retry is zero where it is done with.
@@ -53,6 +55,7 @@ type Outcome struct {
 	Error  string
 	Retry  time.Time
 	Spared bool // whether the attempt does not count
+	Told   bool // whether a gathering has told the administrators
 }
 
 // OutboxStore is what delivering asks of the table.
@@ -67,6 +70,7 @@ type OutboxStore interface {
 	ReadOrganization(ctx context.Context, org OrganizationID) (Organization, error)
 	// ReadMember returns ErrNotFound if there is none.
 	ReadMember(ctx context.Context, org OrganizationID, id MemberID) (Member, error)
+	NoticeStore
 }
 
 // Letter is a message ready to be put into words.
@@ -78,6 +82,8 @@ type Letter struct {
 	Recipient    string // first name, may be empty
 	Inviter      string
 	Applicant    string // who asks for a new link
+	Code         string // six digits; MessageJoinCode alone
+	Count        int    // how many wait; MessageJoinRequests alone
 	Link         string
 	Until        time.Time
 	ID           string // of the message, for the provider's tags
@@ -155,22 +161,34 @@ func (u Delivering) deliver(ctx context.Context, o Owed, organizations *once[Org
 		u.Report(o, Outcome{}, err)
 		return err
 	}
-	letter, unwanted, err := u.compose(ctx, org, c)
+	out, sendErr, err := u.handle(ctx, org, c, lease)
 	if err != nil {
 		u.Report(o, Outcome{}, err)
 		return err
 	}
-	out, sendErr := Outcome{At: now, Status: DeliveryFailed, Error: unwanted.reason}, error(nil)
-	switch {
-	case unwanted.silent:
-		out = Outcome{At: now}
-	case unwanted.reason == "":
-		sendErr = u.send(ctx, c, letter, lease)
-		out = u.judge(c, sendErr)
-	}
 	err = u.Store.Settle(ctx, o, c, out)
 	u.Report(o, out, errors.Join(sendErr, err))
 	return err
+}
+
+// handle does with a claimed message what it is there for, and says what came of it. An error of its own means that the
+// table could not be read: then the lease runs out.
+func (u Delivering) handle(ctx context.Context, org Organization, c Claimed, lease time.Time) (out Outcome, sendErr, err error) {
+	if c.Notice != nil && c.Notice.Admin.IsZero() {
+		out, sendErr = u.gather(ctx, org, c)
+		return out, sendErr, nil
+	}
+	letter, unwanted, err := u.compose(ctx, org, c)
+	switch {
+	case err != nil && c.Notice != nil:
+		return noticeLater(u.World.Instant()), err, nil
+	case err != nil || unwanted.silent:
+		return Outcome{At: u.World.Instant()}, nil, err
+	case unwanted.reason != "":
+		return Outcome{At: u.World.Instant(), Status: DeliveryFailed, Error: unwanted.reason}, nil, nil
+	}
+	sendErr = u.send(ctx, c, letter, lease)
+	return u.judge(c, sendErr), sendErr, nil
 }
 
 // send hands the letter over before the lease ends, however long the claim took. A message whose attempts all ended without
@@ -222,16 +240,53 @@ type unwanted struct {
 // by a newer round or overtaken by time.
 func (u Delivering) compose(ctx context.Context, org Organization, c Claimed) (Letter, unwanted, error) {
 	l := Letter{Kind: c.Message.Kind, Locale: c.Message.Locale, Organization: org, ID: c.Message.ID}
-	now := u.World.Now()
-	if c.Member != nil {
-		l.To, l.Recipient, l.Until = Address{Email, c.Member.Email}, c.Member.FirstName, c.Reset.ExpiresAt
-		l.Link = u.BaseURL + "/join/" + string(org.ID) + "/password/" +
-			u.Keys.Derive(PurposePassword, org.ID, c.Member.ID, c.Reset.Round, c.Reset.Nonce).Reveal()
-		wanted := c.Reset.Open(now) && c.Reset.Round == c.Message.Round &&
-			(c.Member.Status == MemberActive || c.Member.Status == MemberPendingActivation)
+	switch {
+	case c.Member != nil:
+		wanted := u.composeToMember(&l, c)
 		return l, unwanted{silent: !wanted}, nil
+	case c.Join != nil:
+		wanted := u.composeCode(&l, *c.Join, c.Message)
+		return l, unwanted{silent: !wanted}, nil
+	case c.Notice != nil:
+		wanted, err := u.composeNotice(ctx, &l, *c.Notice)
+		return l, unwanted{silent: !wanted}, err
 	}
-	i := c.Contact.Invitation
+	return u.composeInvitation(ctx, l, c)
+}
+
+// page is the address of one of the organization's pages.
+func (u Delivering) page(org OrganizationID, path string) string {
+	return u.BaseURL + "/join/" + string(org) + "/" + path
+}
+
+// composeToMember reports whether a member, or an applicant, is still to be written to.
+func (u Delivering) composeToMember(l *Letter, c Claimed) bool {
+	m, org := c.Member, l.Organization.ID
+	l.To, l.Recipient = Address{Email, m.Email}, m.FirstName
+	switch l.Kind {
+	case MessageJoinApproved:
+		l.Link = u.page(org, "sign-in")
+		return m.Status == MemberActive
+	case MessageJoinRejected:
+		return m.Status == MemberRejected
+	}
+	l.Until = c.Reset.ExpiresAt
+	l.Link = u.page(org, "password/"+u.Keys.Derive(PurposePassword, org, m.ID, c.Reset.Round, c.Reset.Nonce).Reveal())
+	return c.Reset.Open(u.World.Now()) && c.Reset.Round == c.Message.Round && (m.Status == MemberActive || m.Status == MemberPendingActivation)
+}
+
+// composeCode reports whether the code is still worth sending. There is no link in the letter: it would lead the owner of a
+// mailbox to end what a stranger began in their name.
+func (u Delivering) composeCode(l *Letter, j Join, m Message) bool {
+	code := u.Keys.ProofCode(l.Organization.ID, j)
+	l.To, l.Recipient, l.Code, l.Until = j.Address, j.FirstName, code.Reveal(), j.CodeEnds
+	open := !l.Organization.Closed && l.Organization.Settings.AllowLinkRegistration
+	return l.Code != "" && open && j.Member.IsZero() && j.Round == m.Round && j.TriesLeft() > 0 &&
+		u.World.Now().Before(j.CodeEnds)
+}
+
+func (u Delivering) composeInvitation(ctx context.Context, l Letter, c Claimed) (Letter, unwanted, error) {
+	i, org, now := c.Contact.Invitation, l.Organization, u.World.Now()
 	l.To, l.Recipient, l.Inviter, l.Until = c.Contact.Address, i.FirstName, i.InviterName, i.ExpiresAt
 	switch {
 	case !c.Contact.Invited || i.Round != c.Message.Round || i.Status != InvitationPending:
@@ -243,8 +298,7 @@ func (u Delivering) compose(ctx context.Context, org Organization, c Claimed) (L
 	case i.Now(now) != InvitationPending:
 		return l, unwanted{reason: "Not sent: the invitation expired before it could be."}, nil
 	}
-	l.Link = u.BaseURL + "/join/" + string(org.ID) + "/" +
-		u.Keys.Derive(PurposeMailed, org.ID, c.Contact.ID, i.Round, c.Contact.Nonce).Reveal()
+	l.Link = u.page(org.ID, u.Keys.Derive(PurposeMailed, org.ID, c.Contact.ID, i.Round, c.Contact.Nonce).Reveal())
 	return l, unwanted{}, nil
 }
 

@@ -24,6 +24,17 @@ const (
 	AlreadyAccepted    Code = "already_accepted"
 	AlreadyDeclined    Code = "already_declined"
 	OrganizationClosed Code = "organization_closed"
+	ApprovalPending    Code = "approval_pending"
+	RegistrationClosed Code = "registration_closed"
+	DismissedBefore    Code = "member_dismissed"
+	IsMember           Code = "already_member"
+	AlreadyJoined      Code = "already_joined"
+	InvitationWaits    Code = "invitation_waiting"
+	AlreadyProcessed   Code = "already_processed"
+	LinkDisabled       Code = "link_disabled"
+	LinkExhausted      Code = "link_exhausted"
+	JoinExpired        Code = "join_expired"
+	CodeExpired        Code = "code_expired"
 	LimitReached       Code = "limit_reached"
 	TooManyAttempts    Code = "too_many_attempts"
 	KeyReused          Code = "idempotency_key_reused"
@@ -74,8 +85,8 @@ type flaw struct{ code, text string }
 
 func (f flaw) Error() string { return f.text }
 
-// invalid makes the refusal of a field whose value has a flaw.
-func invalid(pointer string, err error) error {
+// InvalidValue makes the refusal of a field from what its parser said.
+func InvalidValue(pointer string, err error) *Error {
 	code := "invalid"
 	var f flaw
 	if errors.As(err, &f) {

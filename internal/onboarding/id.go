@@ -105,6 +105,75 @@ func (id MemberID) String() string { return memberPrefix + id.Key() }
 // IsZero reports whether the id names nobody.
 func (id MemberID) IsZero() bool { return id == MemberID{} }
 
+// LinkID names an invite link; the zero value is the link that every organization has from the start.
+type LinkID ulid.ULID
+
+const (
+	linkPrefix    = "lnk_"
+	defaultLinkID = "default"
+)
+
+// NewLinkID makes an id that sorts by time.
+func NewLinkID(w World) LinkID { return LinkID(newULID(w)) }
+
+// ParseLinkID reads default, or lnk_ and a ULID in upper case.
+func ParseLinkID(s string) (LinkID, error) {
+	text := strings.TrimPrefix(s, linkPrefix)
+	id, err := ParseLinkKey(text)
+	if err != nil || id.String() != s {
+		return LinkID{}, fmt.Errorf("a link id is %s, or begins with %s", defaultLinkID, linkPrefix)
+	}
+	return id, nil
+}
+
+// ParseLinkKey reads the bare form that keys are made of.
+func ParseLinkKey(s string) (LinkID, error) {
+	if s == defaultLinkID {
+		return LinkID{}, nil
+	}
+	u, err := ulid.ParseStrict(s)
+	if err != nil || u.String() != s || u == (ulid.ULID{}) {
+		return LinkID{}, fmt.Errorf("a link id is %s or a ULID of 26 upper-case characters", defaultLinkID)
+	}
+	return LinkID(u), nil
+}
+
+// Key is the bare form.
+func (id LinkID) Key() string {
+	if id.IsDefault() {
+		return defaultLinkID
+	}
+	return ulid.ULID(id).String()
+}
+
+func (id LinkID) String() string {
+	if id.IsDefault() {
+		return defaultLinkID
+	}
+	return linkPrefix + id.Key()
+}
+
+// IsDefault reports whether this is the link that every organization has.
+func (id LinkID) IsDefault() bool { return id == LinkID{} }
+
+// JoinID names an attempt to join. It is never shown: a token stands for it.
+type JoinID ulid.ULID
+
+// NewJoinID makes an id that sorts by time.
+func NewJoinID(w World) JoinID { return JoinID(newULID(w)) }
+
+// ParseJoinKey reads the bare ULID that keys are made of.
+func ParseJoinKey(s string) (JoinID, error) {
+	u, err := ulid.ParseStrict(s)
+	if err != nil || u.String() != s {
+		return JoinID{}, fmt.Errorf("a join id is a ULID of 26 upper-case characters")
+	}
+	return JoinID(u), nil
+}
+
+// Key is the bare ULID.
+func (id JoinID) Key() string { return ulid.ULID(id).String() }
+
 func newULID(w World) ulid.ULID { return ulid.MustNew(ulid.Timestamp(w.Now()), w.Rand) }
 
 // NewRequestID names one request where its caller gave no name, so that a write can recognise itself.

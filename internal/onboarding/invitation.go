@@ -75,7 +75,8 @@ func (i Invitation) Now(now time.Time) InvitationStatus {
 type Contact struct {
 	ID             ContactID
 	Address        Address
-	Member         MemberID // zero while nobody
+	Member         MemberID  // zero while nobody
+	VerifiedAt     time.Time // when somebody last proved that the address is theirs
 	Invitation     Invitation
 	Invited        bool   // whether there is an invitation
 	Nonce          []byte // of the invitation's present round
@@ -101,7 +102,11 @@ const (
 	MessageInvitation    MessageKind = "invitation"
 	MessagePasswordSet   MessageKind = "password_set"
 	MessagePasswordReset MessageKind = "password_reset"
-	MessageLinkRequest   MessageKind = "link_request" // to the inviter: somebody asks for a new link
+	MessageLinkRequest   MessageKind = "link_request"  // to the inviter: somebody asks for a new link
+	MessageJoinCode      MessageKind = "join_code"     // six digits, to the address that somebody joins with
+	MessageJoinApproved  MessageKind = "join_approved" // to the applicant
+	MessageJoinRejected  MessageKind = "join_rejected" // to the applicant
+	MessageJoinRequests  MessageKind = "join_requests" // to an administrator: people wait
 )
 
 func newMessage(w World, kind MessageKind, locale Locale, round uint16) Message {

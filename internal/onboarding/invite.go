@@ -93,7 +93,7 @@ type Inviting struct {
 // whole request only where the caller may not invite at all.
 func (u Inviting) Invite(ctx context.Context, caller Caller, cmd InviteCommand) ([]InviteResult, error) {
 	if !caller.Rights().Invite {
-		return nil, Refuse(Forbidden, Decide(caller.Organization.Settings, caller.Member.Actor(), Offer{Employee, RoleMember}).Sentence)
+		return nil, Refuse(Forbidden, caller.offers(Offer{Employee, RoleMember}).Sentence)
 	}
 	if caller.Organization.Closed {
 		return nil, errClosed()
@@ -132,7 +132,7 @@ type candidate struct {
 
 // sort gives its verdict to every recipient that needs no store, and returns the others.
 func (b *batch) sort() []candidate {
-	verdict := Decide(b.caller.Organization.Settings, b.caller.Member.Actor(), Offer{b.cmd.Type, b.cmd.Role})
+	verdict := b.caller.offers(Offer{b.cmd.Type, b.cmd.Role})
 	seen := map[ContactID]bool{}
 	var candidates []candidate
 	for i, r := range b.cmd.Recipients {
@@ -154,7 +154,7 @@ func (b *batch) sort() []candidate {
 			continue
 		}
 		seen[id] = true
-		if !verdict.Allowed {
+		if !verdict.Stands() {
 			b.results[i].Verdict, b.results[i].Reason = Denied, verdict.Sentence
 			continue
 		}
@@ -326,6 +326,12 @@ func (b *batch) judge(offer, there Contact, status map[MemberID]MemberStatus) (n
 		return nil, there.RequestVerdict, ""
 	case !there.Member.IsZero() && status[there.Member] == MemberDismissed:
 		return nil, DismissedMember, "this person was dismissed; rehire them instead"
+	case !there.Member.IsZero() && status[there.Member].Applicant() && !b.caller.Rights().Approve:
+		return nil, AlreadyMember, "this person is a member already" // who waits is for administrators to know
+	case !there.Member.IsZero() && status[there.Member] == MemberPendingApproval:
+		return nil, AlreadyMember, "this person has joined already and waits for approval; approve the request instead"
+	case !there.Member.IsZero() && status[there.Member] == MemberRejected:
+		return nil, Denied, "this person's request to join was rejected; reopen it instead"
 	case !there.Member.IsZero():
 		return nil, AlreadyMember, "this person is a member already"
 	case there.Invited && i.Now(b.now) == InvitationPending:
@@ -353,8 +359,7 @@ func (b *batch) judge(offer, there Contact, status map[MemberID]MemberStatus) (n
 
 // mayResend reports whether the caller could send this very offer again: it may be another one than they make.
 func (b *batch) mayResend(c Contact) bool {
-	offer := Offer{c.Invitation.MemberType, c.Invitation.Role}
-	return MaySee(b.caller, c) && Decide(b.caller.Organization.Settings, b.caller.Member.Actor(), offer).Allowed
+	return MaySee(b.caller, c) && b.caller.offers(Offer{c.Invitation.MemberType, c.Invitation.Role}).Stands()
 }
 
 // settle writes a recipient's result down. Somebody else's invitation is shown only to whom may see it.

@@ -31,16 +31,22 @@ func ParseRole(s string) (Role, bool) {
 	return r, r == RoleMember || r == RoleAdmin
 }
 
-// MemberStatus is where a member stands. Only an active one can sign in.
+// MemberStatus is where a member stands. Only an active one can do anything: who waits or was rejected can sign in to see
+// just that.
 type MemberStatus string
 
 const (
 	MemberActive            MemberStatus = "active"
 	MemberPendingActivation MemberStatus = "pending_activation"
 	MemberDismissed         MemberStatus = "dismissed"
+	MemberPendingApproval   MemberStatus = "pending_approval" // in no list but the queue of join requests
+	MemberRejected          MemberStatus = "rejected"         // the same
 )
 
-// ParseMemberStatus accepts a status that a list can ask for.
+// Applicant reports whether somebody of this status is not a member yet, and may never be.
+func (s MemberStatus) Applicant() bool { return s == MemberPendingApproval || s == MemberRejected }
+
+// ParseMemberStatus accepts a status that the list of members can ask for.
 func ParseMemberStatus(s string) (MemberStatus, bool) {
 	status := MemberStatus(s)
 	return status, status == MemberActive || status == MemberPendingActivation || status == MemberDismissed
@@ -59,10 +65,30 @@ type Member struct {
 	Email         string
 	EmailVerified bool
 	Locale        Locale
+	Entry         Entry
+	Request       Request
 	CreatedAt     time.Time
 	JoinedAt      time.Time // zero until active for the first time
 	UpdatedAt     time.Time
 	Version       int64
+}
+
+// Entry is how somebody came in. Its zero value: the operator made them.
+type Entry struct {
+	Channel Channel
+	Link    LinkID   // where Channel is ChannelInviteLink
+	Inviter MemberID // on whose word; zero for the organization's own
+}
+
+// Request is the request to join of somebody who had to wait. Its zero value is none.
+type Request struct {
+	ID          string // of the API request that decided last
+	At          time.Time
+	Rule        string // of the policy, which made them wait
+	DecidedAt   time.Time
+	DecidedBy   MemberID
+	DeciderName string
+	Reason      string // for administrators; the applicant's mail has fixed words
 }
 
 // Name is the name as others see it; the address stands in where there is none.

@@ -45,6 +45,22 @@ func ParseName(s string) (string, error) {
 	return s, nil
 }
 
+const maxNote = 500 // code points
+
+// ParseNote makes a note out of what an administrator typed for others of their kind. It stands in no mail.
+func ParseNote(s string) (string, error) {
+	s = norm.NFC.String(strings.Join(strings.Fields(s), " "))
+	switch {
+	case !utf8.ValidString(s):
+		return "", flaw{"invalid", "this is not valid text"}
+	case strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }):
+		return "", flaw{"invalid", "this has a control or formatting character"}
+	case utf8.RuneCountInString(s) > maxNote:
+		return "", flaw{"too_long", "this has at most 500 characters"}
+	}
+	return s, nil
+}
+
 // asRead is a name as a mail client may read it: compatibility forms folded, marks and what cannot be seen gone, every full
 // stop a dot.
 func asRead(s string) string {

@@ -77,6 +77,73 @@ func TestANameIsNoBaitAndNoTrick(t *testing.T) {
 	}
 }
 
+func TestANoteIsTakenAsPeopleWriteIt(t *testing.T) {
+	for in, want := range map[string]string{
+		"":                             "",
+		" \t\n ":                       "",
+		"Not one of ours.":             "Not one of ours.",
+		"  Two   blanks ":              "Two blanks",
+		"Two\nlines\r\nand\ta tab":     "Two lines and a tab",
+		"A line\u2028separator":        "A line separator",
+		"Bjo\u0308rn knows her":        "Björn knows her",
+		"See https://corp.com/hr":      "See https://corp.com/hr", // it stands in no mail
+		"ann@corp.com <Ann> & others":  "ann@corp.com <Ann> & others",
+		"می\u200cخواهم":                "می\u200cخواهم",
+		strings.Repeat("ü", 500):       strings.Repeat("ü", 500),
+		strings.Repeat("u\u0308", 500): strings.Repeat("ü", 500),
+	} {
+		if got, err := onboarding.ParseNote(in); err != nil || got != want {
+			t.Errorf("%q: %q, %v; want %q", in, got, err, want)
+		}
+	}
+}
+
+func TestANoteIsNoTrick(t *testing.T) {
+	for name, in := range map[string]string{
+		"a NUL":                    "Not\x00ours",
+		"an escape":                "Not \x1b[31mours",
+		"a DEL":                    "Not ours\x7f",
+		"a C1 control":             "Not\u009bours",
+		"a right-to-left override": "Not \u202esruo",
+		"a bidi isolate":           "Not \u2066ours",
+		"a right-to-left mark":     "Not \u200fours",
+		"bytes that are no text":   "Not ours\xff",
+		"501 code points":          strings.Repeat("ü", 501),
+		"a book":                   strings.Repeat("ours ", 1<<16),
+	} {
+		if got, err := onboarding.ParseNote(in); err == nil || got != "" {
+			t.Errorf("%s: %.80q is taken as %.80q", name, in, got)
+		}
+	}
+}
+
+func FuzzParseNote(f *testing.F) {
+	for _, s := range []string{"Not one of ours.", " two \n lines ", "Bjo\u0308rn", "\u202e", "\xff", "\u2000x", "a\x00b"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		note, err := onboarding.ParseNote(s)
+		if err != nil {
+			if note != "" || err.Error() == "" {
+				t.Fatalf("%q is refused beside %q: %v", s, note, err)
+			}
+			return
+		}
+		if again, err := onboarding.ParseNote(note); err != nil || again != note {
+			t.Fatalf("%q gives %q, and that gives %q, %v", s, note, again, err)
+		}
+		if !utf8.ValidString(note) || !norm.NFC.IsNormalString(note) || utf8.RuneCountInString(note) > 500 ||
+			strings.TrimSpace(note) != note || strings.Contains(note, "  ") {
+			t.Fatalf("%q gives %q", s, note)
+		}
+		for _, r := range note {
+			if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
+				t.Fatalf("%q gives %q", s, note)
+			}
+		}
+	})
+}
+
 func FuzzParseName(f *testing.F) {
 	for _, s := range []string{"Ann Lee", "  Ann \u00a0 Lee ", "Bjo\u0308rn", "می\u200cخواهم", "evil.example",
 		"a://b", "\u2000x", "<\u0338"} {

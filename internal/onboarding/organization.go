@@ -2,6 +2,8 @@ package onboarding
 
 import "time"
 
+const day = 24 * time.Hour
+
 // Organization is the tenant. Salt keys the ids of its contacts and the tags of its cursors; it is no secret of a person.
 type Organization struct {
 	ID       OrganizationID
@@ -14,10 +16,14 @@ type Organization struct {
 
 // Settings are what an organization decides about joining.
 type Settings struct {
-	WhoCanInvite       WhoCanInvite
-	InvitationLifetime time.Duration
-	DefaultLocale      Locale
-	DailySendLimit     int // invitations mailed in one UTC day; raised by the operator
+	WhoCanInvite          WhoCanInvite
+	AllowLinkRegistration bool     // off: every invite link stops at once, and works again when it is on again
+	RequestApproval       bool     // whether who joins by link, or on a plain member's word, waits for an administrator
+	ExemptDomains         []Domain // whose proven mailboxes do not wait; they exempt, and never restrict
+	InvitationLifetime    time.Duration
+	LinkLifetime          time.Duration // of an invite link that is made without saying; 0: it does not expire
+	DefaultLocale         Locale
+	DailySendLimit        int // invitations mailed in one UTC day, and as many codes beside them; raised by the operator
 }
 
 // WhoCanInvite says whose invitations count besides administrators'.
@@ -28,13 +34,21 @@ const (
 	EveryoneInvite WhoCanInvite = "everyone" // every active employee; never guests
 )
 
-// DefaultSettings are a new organization's.
+// ParseWhoCanInvite accepts one of the two.
+func ParseWhoCanInvite(s string) (WhoCanInvite, bool) {
+	w := WhoCanInvite(s)
+	return w, w == AdminsInvite || w == EveryoneInvite
+}
+
+// DefaultSettings are a new organization's: its link can be handed out, and an administrator sees who comes.
 func DefaultSettings() Settings {
 	return Settings{
-		WhoCanInvite:       AdminsInvite,
-		InvitationLifetime: 7 * 24 * time.Hour,
-		DefaultLocale:      English,
-		DailySendLimit:     2000,
+		WhoCanInvite:          AdminsInvite,
+		AllowLinkRegistration: true,
+		RequestApproval:       true,
+		InvitationLifetime:    7 * day,
+		DefaultLocale:         English,
+		DailySendLimit:        2000,
 	}
 }
 

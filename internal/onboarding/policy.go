@@ -8,12 +8,24 @@ type Actor struct {
 	Active bool
 	Type   MemberType
 	Role   Role
+	Itself bool // the organization itself, on whose word its default link stands
 }
+
+// TheOrganization answers for what nobody in particular offers.
+func TheOrganization() Actor { return Actor{Active: true, Itself: true} }
 
 // admin reports whether the actor has an administrator's rights. A certified partner has them without the role.
 func (a Actor) admin() bool {
-	return a.Active && (a.Role == RoleAdmin && a.Type == Employee || a.Type == Partner)
+	return a.Active && !a.Itself && (a.Role == RoleAdmin && a.Type == Employee || a.Type == Partner)
 }
+
+// Channel is the door through which somebody comes in.
+type Channel string
+
+const (
+	ChannelInvitation Channel = "invitation"  // an offer to one address, mailed or copied
+	ChannelInviteLink Channel = "invite_link" // a link that anybody may hold
+)
 
 // Offer is what somebody would become.
 type Offer struct {
@@ -21,27 +33,115 @@ type Offer struct {
 	Role Role
 }
 
-// Verdict is the policy's answer: whether the offer stands, the rule that decided, and a sentence for people.
+// ApprovalRule is what an invite link says about approval.
+type ApprovalRule string
+
+const (
+	InheritApproval ApprovalRule = "inherit" // as the settings say
+	AlwaysApprove   ApprovalRule = "always"  // whoever joins waits, from exempt domains too
+	NeverApprove    ApprovalRule = "never"   // nobody waits; counts on the word of an administrator or the organization alone
+)
+
+// ParseApprovalRule accepts one of the three.
+func ParseApprovalRule(s string) (ApprovalRule, bool) {
+	r := ApprovalRule(s)
+	return r, r == InheritApproval || r == AlwaysApprove || r == NeverApprove
+}
+
+// Terms are what an invite link says by itself.
+type Terms struct {
+	Approval ApprovalRule
+	Domains  []Domain // of those who may join by it; empty: anybody
+}
+
+// Case is what the policy judges: somebody who would come in, through which door and on whose word.
+type Case struct {
+	Actor   Actor // the inviter, or who answers for the link
+	Channel Channel
+	Address Address // zero while it is nobody in particular
+	Proven  bool    // whether they have just shown that the address is theirs
+	Offer   Offer
+	Terms   Terms // of an invite link
+}
+
+// Answer is what the policy says. What is none of these is a denial.
+type Answer string
+
+const (
+	Allow         Answer = "allow"
+	NeedsApproval Answer = "needs_approval"
+	Deny          Answer = "deny"
+)
+
+// Verdict is the policy's answer, the rule that decided, and a sentence for people.
 type Verdict struct {
-	Allowed  bool
+	Answer   Answer
 	Rule     string
 	Sentence string
 }
 
-// Decide says whether the actor may bring somebody in as what the offer says.
-func Decide(s Settings, a Actor, o Offer) Verdict {
+// Stands reports whether the offer stands: at once, or once an administrator agrees.
+func (v Verdict) Stands() bool { return v.Answer == Allow || v.Answer == NeedsApproval }
+
+func allow(rule, sentence string) Verdict { return Verdict{Allow, rule, sentence} }
+func wait(rule, sentence string) Verdict  { return Verdict{NeedsApproval, rule, sentence} }
+func deny(rule, sentence string) Verdict  { return Verdict{Deny, rule, sentence} }
+
+// Decide says whether somebody comes in, waits, or stays out.
+func Decide(s Settings, c Case) Verdict {
+	for _, objection := range []Verdict{objectToActor(s, c), objectToLink(s, c), objectToOffer(c.Actor, c.Offer)} {
+		if objection.Answer != "" {
+			return objection
+		}
+	}
+	switch c.Channel {
+	case ChannelInvitation:
+		return decideInvitation(s, c)
+	case ChannelInviteLink:
+		return decideLink(s, c)
+	}
+	return deny("unknown_channel", "There is no such way in.")
+}
+
+// objectToActor says why the actor brings nobody in, or nothing.
+func objectToActor(s Settings, c Case) Verdict {
+	a := c.Actor
 	switch {
 	case !a.Active:
 		return deny("inviter_inactive", "Whoever invites must be an active member.")
+	case a.Itself && c.Channel == ChannelInviteLink:
+		return Verdict{}
 	case a.Type == Guest:
 		return deny("guests_do_not_invite", "Guests invite nobody.")
-	case a.Type != Employee && a.Type != Partner:
+	case a.Itself || a.Type != Employee && a.Type != Partner:
 		return deny("unknown_inviter", "Whoever invites must be an employee or a certified partner.")
 	case !a.admin() && s.WhoCanInvite != EveryoneInvite:
 		return deny("admins_invite", "Only administrators can invite.")
+	}
+	return Verdict{}
+}
+
+// objectToLink says why nobody, or not this address, joins by the link, or nothing.
+func objectToLink(s Settings, c Case) Verdict {
+	switch {
+	case c.Channel != ChannelInviteLink:
+		return Verdict{}
+	case !s.AllowLinkRegistration:
+		return deny("registration_closed", "Joining by link is switched off.")
+	case c.Offer.Role == RoleAdmin:
+		return deny("links_make_members", "A shared link never makes administrators.")
+	case c.Address != Address{} && !c.Terms.admit(c.Address):
+		return deny("domain_not_allowed", "This link is for addresses of other domains.")
+	}
+	return Verdict{}
+}
+
+// objectToOffer says why the actor cannot make somebody that, or nothing. Nobody grants above themselves.
+func objectToOffer(a Actor, o Offer) Verdict {
+	switch {
 	case o.Role != RoleMember && o.Role != RoleAdmin:
 		return deny("unknown_role", "This role is not known.")
-	case o.Role == RoleAdmin && (a.Role != RoleAdmin || a.Type != Employee):
+	case o.Role == RoleAdmin && (a.Role != RoleAdmin || a.Type != Employee || a.Itself):
 		return deny("role_ceiling", "Only administrators can invite administrators.")
 	case o.Role == RoleAdmin && o.Type != Employee:
 		return deny("admins_are_employees", "Only an employee can be an administrator.")
@@ -51,13 +151,55 @@ func Decide(s Settings, a Actor, o Offer) Verdict {
 		return deny("partner_not_certified", "A partner's firm must be in the registry of certified partners.")
 	case o.Type != Employee:
 		return deny("unknown_member_type", "This type of member is not known.")
-	case a.admin():
-		return Verdict{Allowed: true, Rule: "admin", Sentence: "An administrator invites."}
 	}
-	return Verdict{Allowed: true, Rule: "everyone", Sentence: "Everybody may invite here."}
+	return Verdict{}
 }
 
-func deny(rule, sentence string) Verdict { return Verdict{Rule: rule, Sentence: sentence} }
+// decideInvitation asks no approval of whom an administrator has invited by name.
+func decideInvitation(s Settings, c Case) Verdict {
+	switch {
+	case c.Actor.admin():
+		return allow("admin", "An administrator invites.")
+	case !s.RequestApproval:
+		return allow("everyone", "Everybody may invite here.")
+	}
+	return decideAddress(s, c)
+}
+
+func decideLink(s Settings, c Case) Verdict {
+	switch {
+	case !c.Proven:
+		return wait("unproven", "Nobody has shown yet that this address is theirs.")
+	case c.Terms.Approval != InheritApproval && c.Terms.Approval != NeverApprove: // always, and what is not known
+		return wait("link_asks", "Whoever joins by this link waits for an administrator.")
+	case c.Terms.Approval == NeverApprove && (c.Actor.admin() || c.Actor.Itself):
+		return allow("link_admits", "Nobody who joins by this link waits.")
+	case !s.RequestApproval:
+		return allow("approval_off", "Nobody has to wait for an administrator here.")
+	}
+	return decideAddress(s, c)
+}
+
+// decideAddress lets in at once whose mailbox lies on an exempt domain. Everybody else waits.
+func decideAddress(s Settings, c Case) Verdict {
+	if c.Proven && s.exempts(c.Address) {
+		return allow("exempt_domain", "Addresses of this domain need no approval.")
+	}
+	return wait("approval_requested", "An administrator has to agree.")
+}
+
+// DecideRequest says whether the actor may decide on an applicant's request, and let them in as what the offer says.
+func DecideRequest(a Actor, applicant MemberID, o Offer) Verdict {
+	switch objection := objectToOffer(a, o); {
+	case !a.admin():
+		return deny("admins_decide", "Only administrators decide who joins.")
+	case a.ID == applicant:
+		return deny("not_on_oneself", "Nobody decides on themselves.")
+	case objection.Answer != "":
+		return objection
+	}
+	return allow("admin", "An administrator decides.")
+}
 
 // Rights are what a member may do, as their clients ask once.
 type Rights struct {
@@ -66,16 +208,23 @@ type Rights struct {
 	CopyLinks    bool // get an invitation's link into one's own hands
 	SeeInvited   bool // the whole organization's invitations
 	SeeMembers   bool // everybody in the organization
+	Approve      bool // see and decide who waits
+	Configure    bool // settings, and everybody's invite links
 }
 
 // RightsOf derives them from the same rules.
 func RightsOf(s Settings, a Actor) Rights {
-	invite := Decide(s, a, Offer{Employee, RoleMember}).Allowed
+	may := func(r Role) bool {
+		return Decide(s, Case{Actor: a, Channel: ChannelInvitation, Offer: Offer{Employee, r}}).Stands()
+	}
+	invite := may(RoleMember)
 	return Rights{
 		Invite:       invite,
-		InviteAdmins: Decide(s, a, Offer{Employee, RoleAdmin}).Allowed,
+		InviteAdmins: may(RoleAdmin),
 		CopyLinks:    invite && a.admin(),
 		SeeInvited:   a.admin(),
 		SeeMembers:   a.Active && a.Type != Guest,
+		Approve:      a.admin(),
+		Configure:    a.admin(),
 	}
 }

@@ -18,8 +18,8 @@ type RedeemStore interface {
 	// ReadMember returns ErrNotFound if there is none.
 	ReadMember(ctx context.Context, org OrganizationID, id MemberID) (Member, error)
 	// Accept makes the member out of the invitation in one transaction, which holds only if the invitation is pending in
-	// this round at a.At, the address is nobody's, and the inviter is as the invitation says. It returns ErrConflict where
-	// the invitation is otherwise, and ErrInviterChanged where the inviter is.
+	// this round at a.At, the address is nobody's, and the inviter is as they were judged. It returns ErrConflict where
+	// the invitation is otherwise, ErrInviterChanged where the inviter is, and ErrJoinUsed where the join was used before.
 	Accept(ctx context.Context, a Acceptance) error
 	// Decline ends a pending invitation of this round; ErrConflict if it is otherwise.
 	Decline(ctx context.Context, org OrganizationID, c Contact, at time.Time) error
@@ -38,6 +38,8 @@ type Acceptance struct {
 	Member       Member
 	Credentials  Credentials
 	Session      Session
+	Notice       Message // to the administrators, if the member waits
+	Join         *Join   // by which the mailbox was proven, if it was not by the invitation's own link
 	At           time.Time
 }
 
@@ -105,16 +107,24 @@ type Profile struct {
 	Password  string
 }
 
-// Accept makes the holder of the link a member and signs them in. Twice at once, one wins; the other is told that the
-// invitation has been accepted. The inviter's rights are those of this moment.
+// Accept makes the holder of the link a member and signs them in; where the policy asks for approval, it lets them wait.
+// Twice at once, one wins; the other is told that the invitation has been accepted. The inviter's rights are those of this
+// moment.
 func (u Redeeming) Accept(ctx context.Context, org OrganizationID, text string, p Profile) (Caller, SessionToken, error) {
 	offer, err := u.Open(ctx, org, text)
 	if err != nil {
 		return Caller{}, SessionToken{}, err
 	}
 	inviter := offer.Contact.Invitation.Inviter
-	if err := offer.decide(inviter); err != nil {
-		return Caller{}, SessionToken{}, err
+	verdict, err := offer.decide(inviter)
+	if err != nil {
+		// They may have more rights by now than when they invited.
+		if inviter, err = actorNow(ctx, u.Store, org, inviter); err != nil {
+			return Caller{}, SessionToken{}, err
+		}
+		if verdict, err = offer.decide(inviter); err != nil {
+			return Caller{}, SessionToken{}, err
+		}
 	}
 	a, token, err := u.prepare(offer, p)
 	if err != nil {
@@ -122,6 +132,7 @@ func (u Redeeming) Accept(ctx context.Context, org OrganizationID, text string, 
 	}
 	for range acceptAttempts {
 		a.Inviter = inviter
+		a.admit(u.World, verdict)
 		err = u.Store.Accept(ctx, a)
 		switch {
 		case err == nil:
@@ -131,12 +142,10 @@ func (u Redeeming) Accept(ctx context.Context, org OrganizationID, text string, 
 				return Caller{}, SessionToken{}, err
 			}
 		case errors.Is(err, ErrInviterChanged):
-			m, err := u.Store.ReadMember(ctx, org, inviter.ID)
-			if err != nil && !errors.Is(err, ErrNotFound) {
+			if inviter, err = actorNow(ctx, u.Store, org, inviter); err != nil {
 				return Caller{}, SessionToken{}, err
 			}
-			inviter = m.Actor()
-			if err := offer.decide(inviter); err != nil {
+			if verdict, err = offer.decide(inviter); err != nil {
 				return Caller{}, SessionToken{}, err
 			}
 		default:
@@ -146,16 +155,19 @@ func (u Redeeming) Accept(ctx context.Context, org OrganizationID, text string, 
 	return Caller{}, SessionToken{}, Refuse(Unavailable, "Others are changing this invitation. Try again.")
 }
 
-// decide asks the policy once more, with the inviter as they are.
-func (o OpenOffer) decide(inviter Actor) error {
+// decide asks the policy once more, with the inviter as they are. A copied link, which proves nothing, counts only while who
+// had it in their hands has an administrator's rights.
+func (o OpenOffer) decide(inviter Actor) (Verdict, error) {
 	i := o.Contact.Invitation
-	if !Decide(o.Organization.Settings, inviter, Offer{i.MemberType, i.Role}).Allowed {
-		return Refuse(LinkRevoked, "This invitation no longer holds. Ask the organization for a new one.")
+	v := Decide(o.Organization.Settings, Case{Actor: inviter, Channel: ChannelInvitation, Address: o.Contact.Address,
+		Proven: o.mailed, Offer: Offer{i.MemberType, i.Role}})
+	if !v.Stands() || !o.mailed && !inviter.admin() {
+		return v, Refuse(LinkRevoked, "This invitation no longer holds. Ask the organization for a new one.")
 	}
-	return nil
+	return v, nil
 }
 
-// prepare checks what was entered and makes the member, the credentials and the session of it.
+// prepare checks what was entered, and makes all that changes of it.
 func (u Redeeming) prepare(offer OpenOffer, p Profile) (Acceptance, SessionToken, error) {
 	first, err1 := requiredName("/first_name", p.FirstName)
 	last, err2 := requiredName("/last_name", p.LastName)
@@ -163,17 +175,29 @@ func (u Redeeming) prepare(offer OpenOffer, p Profile) (Acceptance, SessionToken
 	if err := joinFields(err1, err2, err3); err != nil {
 		return Acceptance{}, SessionToken{}, err
 	}
-	now, i := u.World.Instant(), offer.Contact.Invitation
+	a, token := offer.acceptance(u.World, first, last, password.Hash(u.World))
+	return a, token, nil
+}
+
+// acceptance makes the member, the credentials and the session of whoever takes the offer.
+func (o OpenOffer) acceptance(w World, first, last string, hash PasswordHash) (Acceptance, SessionToken) {
+	now, i := w.Instant(), o.Contact.Invitation
 	m := Member{
-		ID: NewMemberID(u.World), Organization: offer.Organization.ID, Status: MemberActive, Type: i.MemberType, Role: i.Role,
+		ID: NewMemberID(w), Organization: o.Organization.ID, Type: i.MemberType, Role: i.Role,
 		FirstName: first, LastName: last, JobTitle: i.JobTitle,
-		Email: offer.Contact.Address.Value, EmailVerified: offer.mailed,
-		Locale: i.Locale, CreatedAt: now, JoinedAt: now, UpdatedAt: now, Version: 1,
+		Email: o.Contact.Address.Value, EmailVerified: o.mailed, Locale: i.Locale,
+		Entry: Entry{Channel: ChannelInvitation, Inviter: i.Inviter.ID}, CreatedAt: now, UpdatedAt: now, Version: 1,
 	}
-	credentials := Credentials{Password: password.Hash(u.World), Epoch: 1}
-	session, token := NewSession(u.World, m.Organization, m.ID, credentials.Epoch)
-	return Acceptance{Organization: m.Organization, Contact: offer.Contact, Member: m, Credentials: credentials, Session: session,
-		At: u.World.Instant()}, token, nil
+	credentials := Credentials{Password: hash, Epoch: 1}
+	session, token := NewSession(w, m.Organization, m.ID, credentials.Epoch)
+	return Acceptance{Organization: m.Organization, Contact: o.Contact, Member: m, Credentials: credentials, Session: session,
+		Notice: newNotice(w), At: now}, token
+}
+
+// admit makes the member what the policy said.
+func (a *Acceptance) admit(w World, v Verdict) {
+	a.At = w.Instant()
+	a.Member.enter(v, a.At)
 }
 
 // Decline ends the offer on its holder's word. Declining twice is declining once.
@@ -220,7 +244,7 @@ func requiredName(pointer, s string) (string, error) {
 		return "", InvalidField(pointer, "required", "This is required.")
 	}
 	if err != nil {
-		return "", invalid(pointer, err)
+		return "", InvalidValue(pointer, err)
 	}
 	return name, nil
 }
@@ -228,7 +252,7 @@ func requiredName(pointer, s string) (string, error) {
 func newPassword(pointer, s string, org Organization, avoid ...string) (Password, error) {
 	p, err := NewPassword(s, append(avoid, string(org.ID), org.Name)...)
 	if err != nil {
-		return p, invalid(pointer, err)
+		return p, InvalidValue(pointer, err)
 	}
 	return p, nil
 }

@@ -2,7 +2,6 @@ package onboarding
 
 import (
 	"crypto/hmac"
-
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
@@ -24,6 +23,8 @@ const (
 	PurposeMailed   Purpose = 1 // an invitation's link as mailed: whoever has it reads that mailbox
 	PurposeCopied   Purpose = 2 // an invitation's link as handed to the inviter: it proves nothing about a mailbox
 	PurposePassword Purpose = 3 // setting a member's password
+	PurposeLink     Purpose = 4 // an invite link: it proves nothing about anybody
+	PurposeJoin     Purpose = 5 // an attempt to join, for whoever began it
 )
 
 const (
@@ -61,7 +62,7 @@ func (Keys) MarshalText() ([]byte, error) { return []byte("[master keys]"), nil 
 // Token is a derived secret that opens one item in one of its rounds.
 type Token struct {
 	Purpose Purpose
-	Subject [16]byte // a ContactID or a MemberID, as the purpose says
+	Subject [16]byte // a ContactID, MemberID, LinkID or JoinID, as the purpose says
 	Round   uint16
 	key     byte
 	mac     [macBytes]byte
@@ -121,6 +122,46 @@ func ParseToken(s string) (Token, error) {
 		return Token{}, errors.New("not a token in its one spelling")
 	}
 	return t, nil
+}
+
+// ProofCode is six digits that prove a mailbox, for ten minutes and five tries. It does not print.
+type ProofCode struct{ digits string }
+
+func (ProofCode) String() string       { return "[code]" }
+func (ProofCode) GoString() string     { return "[code]" }
+func (ProofCode) LogValue() slog.Value { return slog.StringValue("[code]") }
+
+// Reveal is the code as it stands in the mail.
+func (c ProofCode) Reveal() string { return c.digits }
+
+// Matches reports whether somebody typed the code. Spaces are passed over: people copy them along.
+func (c ProofCode) Matches(typed string) bool {
+	typed = strings.Join(strings.Fields(typed), "")
+	return len(c.digits) == codeDigits && subtle.ConstantTimeCompare([]byte(typed), []byte(c.digits)) == 1
+}
+
+const (
+	codeDigits = 6
+	codeRange  = 1_000_000
+)
+
+// Current is the number of the key that signs.
+func (k Keys) Current() byte { return k.current }
+
+// ProofCode derives the code of a join in its present round, from the key that was current when the round began. Where that key
+// has gone, the code is one that nothing matches.
+func (k Keys) ProofCode(org OrganizationID, j Join) ProofCode {
+	key, known := k.keys[j.Key]
+	if !known || len(j.Nonce) == 0 {
+		return ProofCode{}
+	}
+	mac := hmac.New(sha256.New, key)
+	fmt.Fprintf(mac, "latchkey code 1\x00%d:%s", len(org), org)
+	mac.Write(j.ID[:])
+	mac.Write(binary.BigEndian.AppendUint16(nil, j.Round))
+	mac.Write(j.Nonce)
+	// 64 bits by a million: no digit is likelier than another by more than one in ten million million.
+	return ProofCode{fmt.Sprintf("%0*d", codeDigits, binary.BigEndian.Uint64(mac.Sum(nil))%codeRange)}
 }
 
 // SessionToken is what a signed-in caller carries. It names the organization and the member, so that one read

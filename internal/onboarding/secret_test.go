@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/big"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,6 +24,9 @@ var (
 	nonce   = []byte("sixteen bytes 16")
 	subject = [16]byte{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}
 )
+
+var purposes = []onboarding.Purpose{onboarding.PurposeMailed, onboarding.PurposeCopied, onboarding.PurposePassword,
+	onboarding.PurposeLink, onboarding.PurposeJoin}
 
 const acme onboarding.OrganizationID = "acme"
 
@@ -60,7 +64,7 @@ func TestAKeyHas32BytesAndANumber(t *testing.T) {
 
 func TestATokenOpensItsItemAndPrintsBack(t *testing.T) {
 	keys := testKeys(t)
-	for _, p := range []onboarding.Purpose{onboarding.PurposeMailed, onboarding.PurposeCopied, onboarding.PurposePassword} {
+	for _, p := range purposes {
 		for _, round := range []uint16{0, 1, 255, 256, 65535} {
 			made := keys.Derive(p, acme, subject, round, nonce)
 			text := made.Reveal()
@@ -128,6 +132,210 @@ func TestATokenOpensNothingElse(t *testing.T) {
 	} {
 		if opens() {
 			t.Errorf("%s: it opens", name)
+		}
+	}
+}
+
+func TestATokenOfOnePurposeServesNoOther(t *testing.T) {
+	keys := testKeys(t)
+	for _, made := range purposes {
+		for _, used := range purposes {
+			token := keys.Derive(made, acme, subject, 1, nonce)
+			token.Purpose = used
+			if opens := keys.Opens(mustToken(t, token.Reveal()), acme, nonce); opens != (made == used) {
+				t.Errorf("a token made for %d and used for %d opens: %t", made, used, opens)
+			}
+		}
+	}
+}
+
+// oneLink is a store with one invite link and one join that the tests' tokens open.
+type oneLink struct {
+	onboarding.JoinStore
+	now time.Time
+}
+
+func (s oneLink) ReadLink(_ context.Context, _ onboarding.OrganizationID, id onboarding.LinkID) (
+	onboarding.Organization, onboarding.InviteLink, error) {
+	o := onboarding.Organization{ID: acme, Settings: onboarding.DefaultSettings()}
+	l := onboarding.DefaultLink(o)
+	l.ID, l.Nonce = id, nonce
+	return o, l, nil
+}
+
+func (s oneLink) ReadJoin(_ context.Context, _ onboarding.OrganizationID, id onboarding.JoinID) (
+	onboarding.Organization, onboarding.Join, error) {
+	return onboarding.Organization{ID: acme}, onboarding.Join{ID: id, Nonce: nonce, Round: 3, ExpiresAt: s.now.Add(time.Hour)}, nil
+}
+
+// oneReset is a store with one member whose password the tests' token sets.
+type oneReset struct {
+	onboarding.SignInStore
+	now time.Time
+}
+
+func (oneReset) ReadOrganization(context.Context, onboarding.OrganizationID) (onboarding.Organization, error) {
+	return onboarding.Organization{ID: acme}, nil
+}
+
+func (s oneReset) ReadCredentials(_ context.Context, _ onboarding.OrganizationID, id onboarding.MemberID) (
+	onboarding.Member, onboarding.Credentials, error) {
+	return onboarding.Member{ID: id, Status: onboarding.MemberActive},
+		onboarding.Credentials{Reset: onboarding.Reset{Nonce: nonce, Round: 1, ExpiresAt: s.now.Add(time.Hour)}}, nil
+}
+
+func TestEachDoorTakesItsOwnTokensAlone(t *testing.T) {
+	w, keys, ctx := newClock().world(), testKeys(t), t.Context()
+	for door, d := range map[string]struct {
+		open  func(string) error
+		takes []onboarding.Purpose
+	}{
+		"an invitation": {func(text string) error {
+			_, err := onboarding.Redeeming{World: w, Store: oneOffer{w.Now()}, Keys: keys}.Open(ctx, acme, text)
+			return err
+		}, []onboarding.Purpose{onboarding.PurposeMailed, onboarding.PurposeCopied}},
+		"a password": {func(text string) error {
+			_, _, err := onboarding.SigningIn{World: w, Store: oneReset{now: w.Now()}, Keys: keys}.OpenReset(ctx, acme, text)
+			return err
+		}, []onboarding.Purpose{onboarding.PurposePassword}},
+		"an invite link": {func(text string) error {
+			_, err := onboarding.Joining{World: w, Store: oneLink{now: w.Now()}, Keys: keys}.Open(ctx, acme, text)
+			return err
+		}, []onboarding.Purpose{onboarding.PurposeLink}},
+		"a join": {func(text string) error {
+			_, _, err := onboarding.Joining{World: w, Store: oneLink{now: w.Now()}, Keys: keys}.Look(ctx, acme, text)
+			return err
+		}, []onboarding.Purpose{onboarding.PurposeJoin}},
+	} {
+		for _, p := range purposes {
+			err := d.open(keys.Derive(p, acme, subject, 1, nonce).Reveal())
+			if slices.Contains(d.takes, p) != (err == nil) || err != nil && codeOf(err) != onboarding.LinkInvalid {
+				t.Errorf("%s, and a token of purpose %d: %v", door, p, err)
+			}
+			if err := d.open(keys.Derive(p, acme, subject, 2, nonce).Reveal()); codeOf(err) != onboarding.LinkInvalid {
+				t.Errorf("%s, and a token of purpose %d of another round: %v", door, p, err)
+			}
+			err = d.open(keys.Derive(p, acme, subject, 1, []byte("another sixteen!")).Reveal())
+			if codeOf(err) != onboarding.LinkInvalid {
+				t.Errorf("%s, and a token of purpose %d of another nonce: %v", door, p, err)
+			}
+		}
+	}
+}
+
+// aJoin is one that is open, in its first round.
+func aJoin() onboarding.Join {
+	return onboarding.Join{ID: onboarding.JoinID(subject), Nonce: nonce, Key: 1, Round: 1}
+}
+
+func TestACodeIsSixDigits(t *testing.T) {
+	keys := testKeys(t)
+	codes, first := map[string]bool{}, map[byte]bool{}
+	for i := range 1000 {
+		j := aJoin()
+		j.Round = uint16(i)
+		code := keys.ProofCode(acme, j).Reveal()
+		if len(code) != 6 || strings.Trim(code, "0123456789") != "" {
+			t.Fatalf("%q is not six digits", code)
+		}
+		if again := keys.ProofCode(acme, j).Reveal(); again != code {
+			t.Fatalf("%s derived twice is %s", code, again)
+		}
+		codes[code], first[code[0]] = true, true
+	}
+	if len(codes) < 990 || len(first) != 10 {
+		t.Errorf("of 1000 codes %d are different, and they begin with %d digits", len(codes), len(first))
+	}
+}
+
+func TestACodeIsOfItsJoinAlone(t *testing.T) {
+	one, two := []byte("the first master key of the tests"), []byte("the second master key of the tests")
+	keys := mustKeys(t, 1, map[byte][]byte{1: one, 2: two})
+	code := keys.ProofCode(acme, aJoin()).Reveal()
+	with := func(edit func(*onboarding.Join)) onboarding.Join {
+		j := aJoin()
+		edit(&j)
+		return j
+	}
+	for name, other := range map[string]onboarding.ProofCode{
+		"another organization":           keys.ProofCode("acme-2", aJoin()),
+		"another join":                   keys.ProofCode(acme, with(func(j *onboarding.Join) { j.ID[15]++ })),
+		"a later round":                  keys.ProofCode(acme, with(func(j *onboarding.Join) { j.Round++ })),
+		"a round 256 later":              keys.ProofCode(acme, with(func(j *onboarding.Join) { j.Round += 256 })),
+		"another nonce":                  keys.ProofCode(acme, with(func(j *onboarding.Join) { j.Nonce = []byte("another sixteen!") })),
+		"another key":                    keys.ProofCode(acme, with(func(j *onboarding.Join) { j.Key = 2 })),
+		"another key of the same number": mustKeys(t, 1, map[byte][]byte{1: two}).ProofCode(acme, aJoin()),
+	} {
+		if other.Reveal() == code || other.Matches(code) || len(other.Reveal()) != 6 {
+			t.Errorf("%s has the code %s too", name, other.Reveal())
+		}
+	}
+	// A key that is no longer the current one keeps its codes, for mails are under way.
+	if later := mustKeys(t, 2, map[byte][]byte{1: one, 2: two}); !later.ProofCode(acme, aJoin()).Matches(code) {
+		t.Error("a new key kills the codes that are out")
+	}
+	if keys.Current() != 1 || mustKeys(t, 2, map[byte][]byte{1: one, 2: two}).Current() != 2 {
+		t.Error("the key that signs is another")
+	}
+}
+
+func TestACodeMatchesWhatPeopleType(t *testing.T) {
+	code := testKeys(t).ProofCode(acme, aJoin())
+	digits := code.Reveal()
+	for _, typed := range []string{digits, " " + digits + "\n", digits[:3] + " " + digits[3:] + "\t", digits[:3] + "\u00a0" + digits[3:]} {
+		if !code.Matches(typed) {
+			t.Errorf("%q is not taken for %s", typed, digits)
+		}
+	}
+	wrong := []byte(digits)
+	wrong[5] = '0' + (wrong[5]-'0'+1)%10
+	for name, typed := range map[string]string{
+		"nothing": "", "white space": "  ", "five digits": digits[:5], "seven digits": digits + "0", "another last digit": string(wrong),
+		"a hyphen": digits[:3] + "-" + digits[3:], "a NUL": digits + "\x00", "twice": digits + digits, "what it prints": fmt.Sprint(code),
+		"full-width digits": strings.Map(func(r rune) rune { return r - '0' + '０' }, digits),
+	} {
+		if code.Matches(typed) {
+			t.Errorf("%s: %q is taken for %s", name, typed, digits)
+		}
+	}
+}
+
+func TestACodeWhoseKeyHasGoneIsNone(t *testing.T) {
+	keys := mustKeys(t, 2, map[byte][]byte{2: []byte("the second master key of the tests")})
+	bare := aJoin()
+	bare.Nonce = nil
+	for name, code := range map[string]onboarding.ProofCode{
+		"a key that has gone": keys.ProofCode(acme, aJoin()),
+		"a join of no nonce":  testKeys(t).ProofCode(acme, bare),
+		"no code":             {},
+		"no keys":             onboarding.Keys{}.ProofCode(acme, onboarding.Join{Nonce: nonce}),
+	} {
+		if code.Reveal() != "" {
+			t.Errorf("%s: its code is %s", name, code.Reveal())
+		}
+		for _, typed := range []string{"", " ", "0", "000000", "123456", "[code]"} {
+			if code.Matches(typed) {
+				t.Errorf("%s: %q is taken", name, typed)
+			}
+		}
+	}
+}
+
+func TestACodeDoesNotPrint(t *testing.T) {
+	code := testKeys(t).ProofCode(acme, aJoin())
+	for name, v := range map[string]any{
+		"a code": code, "a pointer to one": &code, "a list": []onboarding.ProofCode{code}, "an any": []any{code},
+		"a struct": struct{ Code onboarding.ProofCode }{code}, "a map": map[string]onboarding.ProofCode{"it": code},
+	} {
+		for how, text := range printed(v) {
+			if strings.HasPrefix(how, "slog") && name == "a code" && !strings.Contains(text, "[code]") {
+				t.Errorf("%s says nothing of it: %s", how, text)
+			}
+			for _, s := range []string{code.Reveal(), hex.EncodeToString([]byte(code.Reveal())), strings.TrimLeft(code.Reveal(), "0")} {
+				if strings.Contains(text, s) {
+					t.Errorf("%s shows itself by %s: %s", name, how, text)
+				}
+			}
 		}
 	}
 }
@@ -248,8 +456,14 @@ func printed(v any) map[string]string {
 	b, err := json.Marshal(v)
 	out["JSON"] = fmt.Sprint(string(b), err)
 	var text, lines bytes.Buffer
-	slog.New(slog.NewTextHandler(&text, nil)).Info("said", "it", v)
-	slog.New(slog.NewJSONHandler(&lines, nil)).Info("said", "it", v)
+	untimed := &slog.HandlerOptions{ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr { // a time has six digits by chance
+		if a.Key == slog.TimeKey && len(groups) == 0 {
+			return slog.Attr{}
+		}
+		return a
+	}}
+	slog.New(slog.NewTextHandler(&text, untimed)).Info("said", "it", v)
+	slog.New(slog.NewJSONHandler(&lines, untimed)).Info("said", "it", v)
 	out["slog text"], out["slog JSON"] = text.String(), lines.String()
 	out["an error"] = fmt.Errorf("failed with %v", v).Error()
 	return out
@@ -283,6 +497,8 @@ func TestNoSecretPrints(t *testing.T) {
 		"keys":                    {keys, key},
 		"a pointer to keys":       {&keys, key},
 		"keys in a use case":      {onboarding.Redeeming{Keys: keys}, key},
+		"keys in another":         {onboarding.Joining{Keys: keys}, key},
+		"keys in deliver":         {onboarding.Delivering{Keys: keys}, key},
 		"a pointer to a use case": {&onboarding.Inviting{Keys: keys}, key},
 		"a list of keys":          {[]onboarding.Keys{keys}, key},
 		"a token":                 {token, mac},

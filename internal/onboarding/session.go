@@ -34,6 +34,11 @@ type Caller struct {
 // Rights are what the caller may do.
 func (c Caller) Rights() Rights { return RightsOf(c.Organization.Settings, c.Member.Actor()) }
 
+// offers asks the policy whether the caller may invite somebody as what the offer says.
+func (c Caller) offers(o Offer) Verdict {
+	return Decide(c.Organization.Settings, Case{Actor: c.Member.Actor(), Channel: ChannelInvitation, Offer: o})
+}
+
 // CallerStore reads whom a token names.
 type CallerStore interface {
 	// ReadCaller reads organization, member, the member's epoch and session in one consistent read.
@@ -41,8 +46,18 @@ type CallerStore interface {
 	ReadCaller(ctx context.Context, t SessionToken) (c Caller, epoch int64, err error)
 }
 
-// Authenticate finds the caller that a token names, as they are now: a dismissal or a demotion counts at once.
+// Authenticate finds the caller that a token names, as they are now: a dismissal or a demotion counts at once. Somebody who
+// waits for approval, or was rejected, is nobody's caller but Visitor's.
 func Authenticate(ctx context.Context, store CallerStore, w World, text string) (Caller, error) {
+	c, err := Visitor(ctx, store, w, text)
+	if err == nil && c.Member.Status.Applicant() {
+		return Caller{}, Refuse(ApprovalPending, "You are not a member yet. An administrator decides on your request to join.")
+	}
+	return c, err
+}
+
+// Visitor is Authenticate for the few places where applicants see where they stand.
+func Visitor(ctx context.Context, store CallerStore, w World, text string) (Caller, error) {
 	token, err := ParseSessionToken(text)
 	if err != nil {
 		return Caller{}, errSignIn()
@@ -54,7 +69,10 @@ func Authenticate(ctx context.Context, store CallerStore, w World, text string) 
 	if err != nil {
 		return Caller{}, err
 	}
-	if c.Session.Member != c.Member.ID || c.Session.Epoch != epoch || !w.Now().Before(c.Session.ExpiresAt) || c.Member.Status != MemberActive {
+	if c.Session.Member != c.Member.ID || c.Session.Epoch != epoch || !w.Now().Before(c.Session.ExpiresAt) {
+		return Caller{}, errSignIn()
+	}
+	if c.Member.Status != MemberActive && !c.Member.Status.Applicant() {
 		return Caller{}, errSignIn()
 	}
 	return c, nil

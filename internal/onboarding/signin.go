@@ -54,14 +54,14 @@ type SigningIn struct {
 	Keys  Keys
 }
 
-// SignIn begins a session. Whoever may not sign in, for whatever reason, gets the same answer at the same cost.
-// source is the network address that the gateway saw.
+// SignIn begins a session; an applicant's shows where they stand, and nothing else. Whoever may not sign in, for whatever
+// reason, gets the same answer at the same cost. source is the network address that the gateway saw.
 func (u SigningIn) SignIn(ctx context.Context, org OrganizationID, login, password, source string) (Caller, SessionToken, error) {
 	o, _, m, credentials, err := u.find(ctx, org, login, source, "sign-in", guessWindow, guessesPerLogin, guessesPerSource)
 	if err != nil {
 		return Caller{}, SessionToken{}, err
 	}
-	if matches := credentials.Password.Matches(password); !matches || m.Status != MemberActive {
+	if matches := credentials.Password.Matches(password); !matches || m.Status != MemberActive && !m.Status.Applicant() {
 		return Caller{}, SessionToken{}, Refuse(WrongCredentials, "This login and password do not belong together.")
 	}
 	session, token := NewSession(u.World, org, m.ID, credentials.Epoch)

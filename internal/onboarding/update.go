@@ -37,7 +37,7 @@ func (u Updating) Resend(ctx context.Context, caller Caller, id ContactID, match
 	reserved := false
 	sent, err := u.change(ctx, caller, id, match, requestID, func(c Contact) (Contact, error) {
 		i := c.Invitation
-		if v := Decide(org.Settings, caller.Member.Actor(), Offer{i.MemberType, i.Role}); !v.Allowed {
+		if v := caller.offers(Offer{i.MemberType, i.Role}); !v.Stands() {
 			return Contact{}, Refuse(Forbidden, v.Sentence)
 		}
 		if i.Status != InvitationPending {

@@ -107,7 +107,10 @@ func (b *body) check(header http.Header, text []byte) (string, error) {
 		return "", fmt.Errorf("content type %s is not declared", mediaType)
 	}
 	if charset, ok := parameters["charset"]; ok && !strings.EqualFold(charset, "utf-8") {
-		return "", fmt.Errorf("charset %s: JSON is in UTF-8", charset)
+		return "", fmt.Errorf("charset %s: texts are in UTF-8", charset)
+	}
+	if mediaType != "application/json" && !strings.HasSuffix(mediaType, "+json") {
+		return mediaType, schema.Validate(string(text))
 	}
 	// encoding/json lets duplicate names and broken UTF-8 pass.
 	if !jsontext.Value(text).IsValid() {

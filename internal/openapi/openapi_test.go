@@ -30,12 +30,34 @@ func TestOperationsAreTheJSONRoutes(t *testing.T) {
 		"GET /v1/organizations/{org}/invitations/{id}",
 		"POST /v1/organizations/{org}/invitations/{id}/resend",
 		"POST /v1/organizations/{org}/invitations/{id}/revoke",
+		"GET /v1/organizations/{org}/invite-links",
+		"POST /v1/organizations/{org}/invite-links",
+		"GET /v1/organizations/{org}/invite-links/{id}",
+		"PATCH /v1/organizations/{org}/invite-links/{id}",
+		"POST /v1/organizations/{org}/invite-links/{id}/disable",
+		"POST /v1/organizations/{org}/invite-links/{id}/enable",
+		"GET /v1/organizations/{org}/invite-links/{id}/qr",
+		"POST /v1/organizations/{org}/invite-links/{id}/rotate",
+		"GET /v1/organizations/{org}/join-requests",
+		"POST /v1/organizations/{org}/join-requests/decisions",
+		"GET /v1/organizations/{org}/join-requests/{id}",
+		"POST /v1/organizations/{org}/join-requests/{id}/approve",
+		"POST /v1/organizations/{org}/join-requests/{id}/reject",
+		"POST /v1/organizations/{org}/join-requests/{id}/reopen",
 		"GET /v1/organizations/{org}/members",
 		"GET /v1/organizations/{org}/members/{id}",
+		"POST /v1/organizations/{org}/policy/evaluate",
+		"GET /v1/organizations/{org}/settings",
+		"PATCH /v1/organizations/{org}/settings",
 		"GET /v1/public/{org}/invitations/{token}",
 		"POST /v1/public/{org}/invitations/{token}/accept",
 		"POST /v1/public/{org}/invitations/{token}/decline",
 		"POST /v1/public/{org}/invitations/{token}/request-new-link",
+		"GET /v1/public/{org}/joins/{token}",
+		"POST /v1/public/{org}/joins/{token}/resend-code",
+		"POST /v1/public/{org}/joins/{token}/verify",
+		"GET /v1/public/{org}/links/{token}",
+		"POST /v1/public/{org}/links/{token}/join",
 		"POST /v1/public/{org}/password-resets",
 		"POST /v1/public/{org}/password-resets/{token}",
 		"POST /v1/sessions",
@@ -132,7 +154,7 @@ const (
 	memberPath = "/v1/organizations/acme/members/mem_01KARH2V5C7D9E1F3G5H7J9K1M"
 	memberBody = `{"id":"mem_01KARH2V5C7D9E1F3G5H7J9K1M","organization_id":"acme","status":"active",
 		"member_type":"employee","role":"member","first_name":"Ada","last_name":"Lovelace","job_title":"",
-		"email":"ada@example.com","phone":null,"email_verified":true,"locale":"en","created_at":"2026-11-23T09:40:03.120Z",
+		"email":"ada@example.com","phone":null,"email_verified":true,"locale":"en","channel":"invitation","link_id":null,"created_at":"2026-11-23T09:40:03.120Z",
 		"joined_at":"2026-11-23T09:40:03.120Z","updated_at":"2026-11-23T09:40:03.120Z","version":1}`
 )
 
@@ -385,5 +407,16 @@ func TestLoadRefusesWhatItDoesNotUnderstand(t *testing.T) {
 	}
 	if _, err := Load("no-such-file.yaml"); err == nil {
 		t.Error("a missing file was read")
+	}
+}
+
+func TestADrawingIsCheckedAsAText(t *testing.T) {
+	spec := load(t)
+	header := http.Header{"Content-Type": {"image/svg+xml"}, "X-Request-Id": {"r1"}}
+	for body, want := range map[string]bool{`<svg xmlns="x"/>`: true, `{}`: false, "": false} {
+		err := spec.CheckResponse("GET", "/v1/organizations/acme/invite-links/default/qr", 200, header, []byte(body))
+		if (err == nil) != want {
+			t.Errorf("%s: %v", body, err)
+		}
 	}
 }

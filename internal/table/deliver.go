@@ -43,13 +43,26 @@ func readClaimed(k key, message string, item attributes) (onboarding.Claimed, er
 	r := reader{}
 	c := onboarding.Claimed{Organization: k.organization(), Message: r.message(message, owed.Outbox[message]), Attempts: owed.Outbox[message].Attempts,
 		Lease: owed.Outbox[message].Lease}
-	if strings.HasPrefix(k.SK, memberPrefix) {
-		m, credentials, err := readMember(item)
+	var err error
+	switch {
+	case strings.HasPrefix(k.SK, memberPrefix):
+		var m onboarding.Member
+		var credentials onboarding.Credentials
+		m, credentials, err = readMember(item)
 		c.Member, c.Reset = &m, credentials.Reset
-		return c, errors.Join(err, r.err)
+	case strings.HasPrefix(k.SK, joinPrefix):
+		var j onboarding.Join
+		j, err = readJoin(item)
+		c.Join = &j
+	case strings.HasPrefix(k.SK, noticeSK):
+		var n onboarding.Notice
+		n, err = readNotice(k, item)
+		c.Notice = &n
+	default:
+		var contact onboarding.Contact
+		contact, err = readContact(item)
+		c.Contact = &contact
 	}
-	contact, err := readContact(item)
-	c.Contact = &contact
 	return c, errors.Join(err, r.err)
 }
 
@@ -65,6 +78,9 @@ func (t *Table) Settle(ctx context.Context, o onboarding.Owed, c onboarding.Clai
 			told.set += ", #invitation.#last_sent_at = :at, #invitation.#send_count = #invitation.#send_count + :one"
 			told.vals[":at"] = timeText(out.At)
 		}
+	}
+	if c.Notice != nil && c.Notice.Admin.IsZero() {
+		return t.settleGathering(ctx, told, c, out)
 	}
 	if !out.Retry.IsZero() {
 		return t.settleLater(ctx, told, c, out)

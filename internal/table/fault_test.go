@@ -144,6 +144,11 @@ func refused(name string) fault {
 	}
 }
 
+// down answers that something is wrong with the table.
+func down(call) (*http.Response, bool, error) {
+	return answer(http.StatusInternalServerError, map[string]any{"__type": "InternalServerError"})
+}
+
 // conflict cancels a transaction as if another one was on its last item.
 func conflict(c call) (*http.Response, bool, error) {
 	var in struct{ TransactItems []json.RawMessage }

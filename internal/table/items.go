@@ -20,11 +20,38 @@ type organizationItem struct {
 	Version  int64        `dynamodbav:"version"`
 }
 
+// settingsItem is read in an organization that was founded before a setting existed as the stricter of its values: joining
+// by link is off then, and whoever joins waits.
 type settingsItem struct {
-	WhoCanInvite       string `dynamodbav:"who_can_invite"`
-	InvitationLifetime int64  `dynamodbav:"invitation_lifetime"` // seconds
-	DefaultLocale      string `dynamodbav:"default_locale"`
-	DailySendLimit     int    `dynamodbav:"daily_send_limit"`
+	WhoCanInvite          string       `dynamodbav:"who_can_invite"`
+	AllowLinkRegistration bool         `dynamodbav:"allow_link_registration"`
+	NoApproval            bool         `dynamodbav:"no_approval"`
+	ExemptDomains         []domainItem `dynamodbav:"exempt_domains,omitempty"`
+	InvitationLifetime    int64        `dynamodbav:"invitation_lifetime"` // seconds
+	LinkLifetime          int64        `dynamodbav:"link_lifetime"`       // seconds
+	DefaultLocale         string       `dynamodbav:"default_locale"`
+	DailySendLimit        int          `dynamodbav:"daily_send_limit"`
+}
+
+type domainItem struct {
+	Name       string `dynamodbav:"name"`
+	Subdomains bool   `dynamodbav:"subdomains,omitempty"`
+}
+
+func newDomainItems(domains []onboarding.Domain) []domainItem {
+	items := make([]domainItem, 0, len(domains))
+	for _, d := range domains {
+		items = append(items, domainItem(d))
+	}
+	return items
+}
+
+func domains(items []domainItem) []onboarding.Domain {
+	var all []onboarding.Domain
+	for _, i := range items {
+		all = append(all, onboarding.Domain(i))
+	}
+	return all
 }
 
 func newOrganizationItem(o onboarding.Organization) organizationItem {
@@ -34,7 +61,9 @@ func newOrganizationItem(o onboarding.Organization) organizationItem {
 
 func newSettingsItem(s onboarding.Settings) settingsItem {
 	return settingsItem{
-		WhoCanInvite: string(s.WhoCanInvite), InvitationLifetime: int64(s.InvitationLifetime / time.Second),
+		WhoCanInvite: string(s.WhoCanInvite), AllowLinkRegistration: s.AllowLinkRegistration, NoApproval: !s.RequestApproval,
+		ExemptDomains:      newDomainItems(s.ExemptDomains),
+		InvitationLifetime: int64(s.InvitationLifetime / time.Second), LinkLifetime: int64(s.LinkLifetime / time.Second),
 		DefaultLocale: string(s.DefaultLocale), DailySendLimit: s.DailySendLimit,
 	}
 }
@@ -43,10 +72,14 @@ func (i organizationItem) organization() onboarding.Organization {
 	return onboarding.Organization{
 		ID: key{PK: i.PK}.organization(), Name: i.Name, Closed: i.Closed, Salt: i.Salt, Version: i.Version,
 		Settings: onboarding.Settings{
-			WhoCanInvite:       onboarding.WhoCanInvite(i.Settings.WhoCanInvite),
-			InvitationLifetime: time.Duration(i.Settings.InvitationLifetime) * time.Second,
-			DefaultLocale:      onboarding.Locale(i.Settings.DefaultLocale),
-			DailySendLimit:     i.Settings.DailySendLimit,
+			WhoCanInvite:          onboarding.WhoCanInvite(i.Settings.WhoCanInvite),
+			AllowLinkRegistration: i.Settings.AllowLinkRegistration,
+			RequestApproval:       !i.Settings.NoApproval,
+			ExemptDomains:         domains(i.Settings.ExemptDomains),
+			InvitationLifetime:    time.Duration(i.Settings.InvitationLifetime) * time.Second,
+			LinkLifetime:          time.Duration(i.Settings.LinkLifetime) * time.Second,
+			DefaultLocale:         onboarding.Locale(i.Settings.DefaultLocale),
+			DailySendLimit:        i.Settings.DailySendLimit,
 		},
 	}
 }
@@ -100,7 +133,8 @@ type deliveryItem struct {
 func newContactItem(org onboarding.OrganizationID, c onboarding.Contact) contactItem {
 	k := contactKey(org, c.ID)
 	i := contactItem{PK: k.PK, SK: k.SK, Kind: string(c.Address.Kind), Value: c.Address.Value, MemberID: memberText(c.Member),
-		Nonce: c.Nonce, RequestID: c.RequestID, RequestVerdict: string(c.RequestVerdict), Version: c.Version, outboxItem: newOutboxItem(k, c.Messages)}
+		VerifiedAt: timeText(c.VerifiedAt), Nonce: c.Nonce, RequestID: c.RequestID, RequestVerdict: string(c.RequestVerdict), Version: c.Version,
+		outboxItem: newOutboxItem(k, c.Messages)}
 	if c.Invited {
 		invitation := newInvitationItem(c.Invitation)
 		i.Invitation = &invitation
@@ -138,7 +172,7 @@ func newDeliveryItem(d onboarding.Delivery) deliveryItem {
 func (i contactItem) contact() (c onboarding.Contact, err error) {
 	r := reader{}
 	c = onboarding.Contact{Address: onboarding.Address{Kind: onboarding.Kind(i.Kind), Value: i.Value},
-		Member: r.member(i.MemberID), Nonce: i.Nonce, RequestID: i.RequestID,
+		Member: r.member(i.MemberID), VerifiedAt: r.time(i.VerifiedAt), Nonce: i.Nonce, RequestID: i.RequestID,
 		RequestVerdict: onboarding.InviteVerdict(i.RequestVerdict), Version: i.Version}
 	if c.ID, err = onboarding.ParseContactID(strings.TrimPrefix(i.SK, contactPrefix)); err != nil {
 		return c, err
@@ -186,25 +220,78 @@ type memberMap struct {
 	Email         string `dynamodbav:"email,omitempty"`
 	EmailVerified bool   `dynamodbav:"email_verified"`
 	Locale        string `dynamodbav:"locale"`
+	Channel       string `dynamodbav:"channel,omitempty"`
+	LinkID        string `dynamodbav:"link_id,omitempty"`
+	InviterID     string `dynamodbav:"inviter_id,omitempty"`
 	CreatedAt     string `dynamodbav:"created_at"`
 	JoinedAt      string `dynamodbav:"joined_at,omitempty"`
 	UpdatedAt     string `dynamodbav:"updated_at"`
+
+	Request *requestItem `dynamodbav:"request,omitempty"`
+}
+
+type requestItem struct {
+	ID          string `dynamodbav:"id,omitempty"`
+	At          string `dynamodbav:"at"`
+	Rule        string `dynamodbav:"rule"`
+	DecidedAt   string `dynamodbav:"decided_at,omitempty"`
+	DecidedBy   string `dynamodbav:"decided_by,omitempty"`
+	DeciderName string `dynamodbav:"decider_name,omitempty"`
+	Reason      string `dynamodbav:"reason,omitempty"`
+}
+
+func newRequestItem(r onboarding.Request) *requestItem {
+	if r.At.IsZero() {
+		return nil
+	}
+	return &requestItem{ID: r.ID, At: timeText(r.At), Rule: r.Rule, DecidedAt: timeText(r.DecidedAt), DecidedBy: memberText(r.DecidedBy),
+		DeciderName: r.DeciderName, Reason: r.Reason}
+}
+
+func (r *reader) request(i *requestItem) onboarding.Request {
+	if i == nil {
+		return onboarding.Request{}
+	}
+	return onboarding.Request{ID: i.ID, At: r.time(i.At), Rule: i.Rule, DecidedAt: r.time(i.DecidedAt), DecidedBy: r.member(i.DecidedBy),
+		DeciderName: i.DeciderName, Reason: i.Reason}
+}
+
+func newMemberMap(m onboarding.Member) memberMap {
+	i := memberMap{
+		Status: string(m.Status), Type: string(m.Type), Role: string(m.Role), FirstName: m.FirstName, LastName: m.LastName,
+		JobTitle: m.JobTitle, Email: m.Email, EmailVerified: m.EmailVerified, Locale: string(m.Locale),
+		Channel: string(m.Entry.Channel), InviterID: memberText(m.Entry.Inviter),
+		CreatedAt: timeText(m.CreatedAt), JoinedAt: timeText(m.JoinedAt), UpdatedAt: timeText(m.UpdatedAt),
+		Request: newRequestItem(m.Request),
+	}
+	if m.Entry.Channel == onboarding.ChannelInviteLink {
+		i.LinkID = m.Entry.Link.Key()
+	}
+	return i
+}
+
+// memberPlace is where a member stands in by_status. Applicants stand in the queue and in no list of members: who waits by
+// when they began to, who was rejected by when they were.
+func memberPlace(m onboarding.Member) (partition, sort string) {
+	switch m.Status {
+	case onboarding.MemberPendingApproval:
+		return statusPartition(m.Organization, requests, string(m.Status)), timeText(m.Request.At)
+	case onboarding.MemberRejected:
+		return statusPartition(m.Organization, requests, string(m.Status)), timeText(m.Request.DecidedAt)
+	}
+	return statusPartition(m.Organization, members, string(m.Status)), timeText(m.CreatedAt)
 }
 
 func newMemberItem(m onboarding.Member, c onboarding.Credentials, owed []onboarding.Message) memberItem {
 	k := memberKey(m.Organization, m.ID)
-	return memberItem{
-		PK: k.PK, SK: k.SK, Version: m.Version,
-		Member: memberMap{
-			Status: string(m.Status), Type: string(m.Type), Role: string(m.Role), FirstName: m.FirstName, LastName: m.LastName,
-			JobTitle: m.JobTitle, Email: m.Email, EmailVerified: m.EmailVerified, Locale: string(m.Locale),
-			CreatedAt: timeText(m.CreatedAt), JoinedAt: timeText(m.JoinedAt), UpdatedAt: timeText(m.UpdatedAt),
-		},
+	i := memberItem{
+		PK: k.PK, SK: k.SK, Version: m.Version, Member: newMemberMap(m),
 		PasswordHash: string(c.Password), SessionEpoch: c.Epoch,
 		ResetNonce: c.Reset.Nonce, ResetRound: c.Reset.Round, ResetExpiresAt: timeText(c.Reset.ExpiresAt),
-		ByStatusPK: statusPartition(m.Organization, members, string(m.Status)), ByStatusSK: timeText(m.CreatedAt),
 		outboxItem: newOutboxItem(k, owed),
 	}
+	i.ByStatusPK, i.ByStatusSK = memberPlace(m)
+	return i
 }
 
 func (i memberItem) member() (m onboarding.Member, err error) {
@@ -215,6 +302,8 @@ func (i memberItem) member() (m onboarding.Member, err error) {
 		Type: onboarding.MemberType(i.Member.Type), Role: onboarding.Role(i.Member.Role),
 		FirstName: i.Member.FirstName, LastName: i.Member.LastName, JobTitle: i.Member.JobTitle,
 		Email: i.Member.Email, EmailVerified: i.Member.EmailVerified, Locale: onboarding.Locale(i.Member.Locale),
+		Entry:     onboarding.Entry{Channel: onboarding.Channel(i.Member.Channel), Link: r.link(i.Member.LinkID), Inviter: r.member(i.Member.InviterID)},
+		Request:   r.request(i.Member.Request),
 		CreatedAt: r.time(i.Member.CreatedAt), JoinedAt: r.time(i.Member.JoinedAt), UpdatedAt: r.time(i.Member.UpdatedAt), Version: i.Version,
 	}
 	if m.ID, err = onboarding.ParseMemberKey(strings.TrimPrefix(i.SK, memberPrefix)); err != nil {
@@ -250,6 +339,112 @@ func (i sessionItem) session() (onboarding.Session, error) {
 	r := reader{}
 	return onboarding.Session{Hash: strings.TrimPrefix(i.SK, "SESSION#"), Member: r.member(i.MemberID), Epoch: i.Epoch,
 		CreatedAt: r.time(i.CreatedAt), ExpiresAt: r.time(i.ExpiresAt)}, r.err
+}
+
+type joinItem struct {
+	PK, SK       string
+	LinkID       string `dynamodbav:"link_id"`
+	LinkRound    uint16 `dynamodbav:"link_round"`
+	Kind         string `dynamodbav:"kind"`
+	Value        string `dynamodbav:"value"`
+	FirstName    string `dynamodbav:"first_name"`
+	LastName     string `dynamodbav:"last_name"`
+	Locale       string `dynamodbav:"locale"`
+	PasswordHash string `dynamodbav:"password_hash,omitempty"`
+	Nonce        []byte `dynamodbav:"nonce"`
+	KeyNumber    byte   `dynamodbav:"key_number"`
+	Round        uint16 `dynamodbav:"round"`
+	Tries        int    `dynamodbav:"tries"`
+	CodeAt       string `dynamodbav:"code_at"`
+	CodeEnds     string `dynamodbav:"code_ends"`
+	SentAt       string `dynamodbav:"sent_at"`
+	Sent         int    `dynamodbav:"sent"`
+	MemberID     string `dynamodbav:"member_id,omitempty"`
+	CreatedAt    string `dynamodbav:"created_at"`
+	ExpiresAt    string `dynamodbav:"expires_at"`
+	ExpiresAtTTL int64  `dynamodbav:"expires_at_ttl"`
+	Version      int64  `dynamodbav:"version"`
+	outboxItem
+}
+
+func newJoinItem(org onboarding.OrganizationID, j onboarding.Join) joinItem {
+	k := joinKey(org, j.ID)
+	return joinItem{PK: k.PK, SK: k.SK, LinkID: j.Link.Key(), LinkRound: j.LinkRound, Kind: string(j.Address.Kind), Value: j.Address.Value,
+		FirstName: j.FirstName, LastName: j.LastName, Locale: string(j.Locale), PasswordHash: string(j.Password), Nonce: j.Nonce,
+		KeyNumber: j.Key, Round: j.Round, Tries: j.Tries, CodeAt: timeText(j.CodeAt), CodeEnds: timeText(j.CodeEnds),
+		SentAt: timeText(j.SentAt), Sent: j.Sent, MemberID: memberText(j.Member), CreatedAt: timeText(j.CreatedAt),
+		ExpiresAt: timeText(j.ExpiresAt), ExpiresAtTTL: j.ExpiresAt.Unix(), Version: j.Version, outboxItem: newOutboxItem(k, j.Messages)}
+}
+
+func (i joinItem) join() (j onboarding.Join, err error) {
+	r := reader{}
+	j = onboarding.Join{Link: r.link(i.LinkID), LinkRound: i.LinkRound, Address: onboarding.Address{Kind: onboarding.Kind(i.Kind), Value: i.Value},
+		FirstName: i.FirstName, LastName: i.LastName, Locale: onboarding.Locale(i.Locale), Password: onboarding.PasswordHash(i.PasswordHash),
+		Nonce: i.Nonce, Key: i.KeyNumber, Round: i.Round, Tries: i.Tries, CodeAt: r.time(i.CodeAt), CodeEnds: r.time(i.CodeEnds),
+		SentAt: r.time(i.SentAt), Sent: i.Sent, Member: r.member(i.MemberID), CreatedAt: r.time(i.CreatedAt),
+		ExpiresAt: r.time(i.ExpiresAt), Version: i.Version}
+	if j.ID, err = onboarding.ParseJoinKey(strings.TrimPrefix(i.SK, joinPrefix)); err != nil {
+		return j, err
+	}
+	return j, r.err
+}
+
+// linkItem is an invite link. The default link's may hold nothing but how often it was used: nobody has changed it then.
+type linkItem struct {
+	PK, SK    string
+	Label     string       `dynamodbav:"label"`
+	Round     uint16       `dynamodbav:"round"`
+	Nonce     []byte       `dynamodbav:"nonce"`
+	Type      string       `dynamodbav:"type"`
+	Role      string       `dynamodbav:"role"`
+	Approval  string       `dynamodbav:"approval"`
+	Domains   []domainItem `dynamodbav:"domains"`
+	MaxUses   int          `dynamodbav:"max_uses,omitempty"`
+	UseCount  int          `dynamodbav:"use_count"`
+	ExpiresAt string       `dynamodbav:"expires_at,omitempty"`
+	Disabled  bool         `dynamodbav:"disabled"`
+	OwnerID   string       `dynamodbav:"owner_id,omitempty"`
+	OwnerType string       `dynamodbav:"owner_type,omitempty"`
+	OwnerRole string       `dynamodbav:"owner_role,omitempty"`
+	OwnerName string       `dynamodbav:"owner_name,omitempty"`
+	RequestID string       `dynamodbav:"request_id"`
+	CreatedAt string       `dynamodbav:"created_at"`
+	UpdatedAt string       `dynamodbav:"updated_at"`
+	UsedAt    string       `dynamodbav:"used_at,omitempty"`
+	Version   int64        `dynamodbav:"version"`
+}
+
+func newLinkItem(org onboarding.OrganizationID, l onboarding.InviteLink) linkItem {
+	k := linkKey(org, l.ID)
+	return linkItem{PK: k.PK, SK: k.SK, Label: l.Label, Round: l.Round, Nonce: l.Nonce, Type: string(l.Offer.Type), Role: string(l.Offer.Role),
+		Approval: string(l.Terms.Approval), Domains: newDomainItems(l.Terms.Domains), MaxUses: l.MaxUses, UseCount: l.Uses,
+		ExpiresAt: timeText(l.ExpiresAt), Disabled: l.Disabled, OwnerID: memberText(l.Owner.ID), OwnerType: string(l.Owner.Type),
+		OwnerRole: string(l.Owner.Role), OwnerName: l.OwnerName, RequestID: l.RequestID, CreatedAt: timeText(l.CreatedAt),
+		UpdatedAt: timeText(l.UpdatedAt), UsedAt: timeText(l.UsedAt), Version: l.Version}
+}
+
+// link reads the item back. The default link of an organization is there where no item is.
+func (i linkItem) link(o onboarding.Organization, id onboarding.LinkID) (onboarding.InviteLink, error) {
+	r := reader{}
+	l := onboarding.DefaultLink(o)
+	if i.Version > 0 {
+		l = onboarding.InviteLink{ID: id, Label: i.Label, Round: i.Round, Nonce: i.Nonce,
+			Offer:   onboarding.Offer{Type: onboarding.MemberType(i.Type), Role: onboarding.Role(i.Role)},
+			Terms:   onboarding.Terms{Approval: onboarding.ApprovalRule(i.Approval), Domains: domains(i.Domains)},
+			MaxUses: i.MaxUses, ExpiresAt: r.time(i.ExpiresAt), Disabled: i.Disabled, OwnerName: i.OwnerName, RequestID: i.RequestID,
+			CreatedAt: r.time(i.CreatedAt), UpdatedAt: r.time(i.UpdatedAt), Version: i.Version, Owner: onboarding.TheOrganization()}
+		if !id.IsDefault() {
+			l.Owner = onboarding.Actor{ID: r.member(i.OwnerID), Active: true, Type: onboarding.MemberType(i.OwnerType), Role: onboarding.Role(i.OwnerRole)}
+		}
+	}
+	l.Uses, l.UsedAt = i.UseCount, r.time(i.UsedAt)
+	return l, r.err
+}
+
+// noticeItem is a notice: the organization's gathers, an administrator's is sent.
+type noticeItem struct {
+	Gathered int64  `dynamodbav:"gathered"`
+	ToldAt   string `dynamodbav:"told_at"`
 }
 
 // outboxItem is what an item owes. It is embedded where something can be owed.
@@ -319,6 +514,17 @@ func (r *reader) time(s string) time.Time {
 		r.err = fmt.Errorf("stored time: %w", err)
 	}
 	return t
+}
+
+func (r *reader) link(s string) onboarding.LinkID {
+	if s == "" {
+		return onboarding.LinkID{}
+	}
+	id, err := onboarding.ParseLinkKey(s)
+	if err != nil && r.err == nil {
+		r.err = fmt.Errorf("stored link id: %w", err)
+	}
+	return id
 }
 
 func (r *reader) member(s string) onboarding.MemberID {

@@ -1,6 +1,7 @@
 package table
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -23,7 +24,14 @@ const (
 
 	contactPrefix = "CONTACT#"
 	memberPrefix  = "MEMBER#"
+	joinPrefix    = "JOIN#"
+	linkPrefix    = "LINK#"
+	noticeSK      = "NOTICE"
+	noticePrefix  = "NOTICE#"
 )
+
+// outboxPrefixes begin the sort keys of what can owe a message.
+var outboxPrefixes = []string{contactPrefix, memberPrefix, joinPrefix, noticeSK}
 
 // key is the primary key of an item.
 type key struct{ PK, SK string }
@@ -38,6 +46,22 @@ func contactKey(org onboarding.OrganizationID, id onboarding.ContactID) key {
 
 func memberKey(org onboarding.OrganizationID, id onboarding.MemberID) key {
 	return key{partition(org), memberPrefix + id.Key()}
+}
+
+func joinKey(org onboarding.OrganizationID, id onboarding.JoinID) key {
+	return key{partition(org), joinPrefix + id.Key()}
+}
+
+func linkKey(org onboarding.OrganizationID, id onboarding.LinkID) key {
+	return key{partition(org), linkPrefix + id.Key()}
+}
+
+// noticeKey is the notice of an administrator, or of nobody: the organization's own.
+func noticeKey(org onboarding.OrganizationID, admin onboarding.MemberID) key {
+	if admin.IsZero() {
+		return key{partition(org), noticeSK}
+	}
+	return key{partition(org), noticePrefix + admin.Key()}
 }
 
 func sessionKey(org onboarding.OrganizationID, hash string) key {
@@ -68,7 +92,8 @@ func (k key) item() string { return k.PK + "|" + k.SK }
 
 func parseItem(s string) (key, bool) {
 	p, s, ok := strings.Cut(s, "|")
-	return key{p, s}, ok && strings.HasPrefix(p, "ORG#") && (strings.HasPrefix(s, contactPrefix) || strings.HasPrefix(s, memberPrefix))
+	owes := slices.ContainsFunc(outboxPrefixes, func(prefix string) bool { return strings.HasPrefix(s, prefix) })
+	return key{p, s}, ok && owes && strings.HasPrefix(p, "ORG#")
 }
 
 func (k key) organization() onboarding.OrganizationID {

@@ -16,6 +16,7 @@ import (
 const (
 	invitations = "invitation"
 	members     = "member"
+	requests    = "join_request"
 )
 
 // ListInvitations answers one page of an organization's invitations of one status, the newest first, and where the next
@@ -36,39 +37,100 @@ func (t *Table) ListInvitations(ctx context.Context, org onboarding.Organization
 		}
 		stored, condition = onboarding.InvitationPending, " AND #by_status_sk <= :bound"
 	}
-	return list(ctx, t, org, statusPartition(org, invitations, string(stored)), condition, bound, after, limit, readContact)
-}
-
-// ListMembers answers one page of an organization's members of one status, the newest first.
-func (t *Table) ListMembers(ctx context.Context, org onboarding.OrganizationID, status onboarding.MemberStatus,
-	after string, limit int) ([]onboarding.Member, string, error) {
-	read := func(item attributes) (onboarding.Member, error) {
-		m, _, err := readMember(item)
-		return m, err
-	}
-	return list(ctx, t, org, statusPartition(org, members, string(status)), "", "", after, limit, read)
-}
-
-// list reads one more than it answers, so that it never promises a page that is empty. The key of where a page ended is
-// made anew from the organization and the partition of this request, so a cursor reaches no other list.
-func list[T any](ctx context.Context, t *Table, org onboarding.OrganizationID, place, condition, bound, after string, limit int,
-	read func(attributes) (T, error)) ([]T, string, error) {
-	input := &dynamodb.QueryInput{
-		TableName: &t.name, IndexName: aws.String(byStatus), Limit: aws.Int32(int32(limit + 1)), ScanIndexForward: aws.Bool(false),
-		KeyConditionExpression:    aws.String("#by_status_pk = :partition" + condition),
-		ExpressionAttributeNames:  map[string]string{"#by_status_pk": byStatusPK},
-		ExpressionAttributeValues: attributes{":partition": text(place)},
-	}
+	l := listing{org: org, place: statusPartition(org, invitations, string(stored)), condition: condition, after: after, limit: limit}
 	if condition != "" {
-		input.ExpressionAttributeNames["#by_status_sk"] = byStatusSK
-		input.ExpressionAttributeValues[":bound"] = text(bound)
+		l.vals = map[string]any{":bound": bound}
 	}
-	if after != "" {
-		sort, item, _ := strings.Cut(after, "|")
-		input.ExclusiveStartKey = attributes{byStatusPK: text(place), byStatusSK: text(sort), pk: text(partition(org)), sk: text(item)}
+	return list(ctx, t, l, readContact)
+}
+
+// ListMembers answers one page of an organization's members of one status, the newest first; with a link, of those who joined
+// by it.
+func (t *Table) ListMembers(ctx context.Context, org onboarding.OrganizationID, status onboarding.MemberStatus, link *onboarding.LinkID,
+	after string, limit int) ([]onboarding.Member, string, error) {
+	l := listing{org: org, place: statusPartition(org, members, string(status)), after: after, limit: limit, vals: map[string]any{}}
+	l.narrow(onboarding.RequestFilter{Link: link})
+	return list(ctx, t, l, memberOf)
+}
+
+// ListJoinRequests answers one page of an organization's applicants: who waits longest first, or who was rejected last.
+func (t *Table) ListJoinRequests(ctx context.Context, org onboarding.OrganizationID, status onboarding.MemberStatus, f onboarding.RequestFilter,
+	after string, limit int) ([]onboarding.Member, string, error) {
+	l := listing{org: org, place: statusPartition(org, requests, string(status)), after: after, limit: limit, vals: map[string]any{},
+		oldest: status == onboarding.MemberPendingApproval}
+	l.narrow(f)
+	return list(ctx, t, l, memberOf)
+}
+
+// narrow adds what a filter asks for. The index is not sorted by it: a page is read on until it is full.
+func (l *listing) narrow(f onboarding.RequestFilter) {
+	if f.Link != nil {
+		l.filter = and(l.filter, "#member.#link_id = :link")
+		l.vals[":link"] = f.Link.Key()
+	}
+	if f.Channel != "" {
+		l.filter = and(l.filter, "#member.#channel = :channel")
+		l.vals[":channel"] = f.Channel
+	}
+	if !f.Before.IsZero() {
+		l.filter = and(l.filter, "#member.#request.#at < :before")
+		l.vals[":before"] = timeText(f.Before)
+	}
+}
+
+func and(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a + " AND " + b
+}
+
+func memberOf(item attributes) (onboarding.Member, error) {
+	m, _, err := readMember(item)
+	return m, err
+}
+
+// indexPages is how many pages of the index, of 1 MB each, one request reads at most.
+const indexPages = 10
+
+// listing is which page of which list is asked for.
+type listing struct {
+	org       onboarding.OrganizationID
+	place     string // the partition of the index
+	condition string // on its sort key
+	filter    string // on what the index holds
+	vals      map[string]any
+	oldest    bool // whether the oldest stand first
+	after     string
+	limit     int
+}
+
+// list reads one more than it answers, so that it never promises a page that is empty, unless a filter lets too little through.
+// The key of where a page ended is
+// made anew from the organization and the partition of this request, so a cursor reaches no other list.
+func list[T any](ctx context.Context, t *Table, l listing, read func(attributes) (T, error)) ([]T, string, error) {
+	names := change{set: "#" + byStatusPK + l.condition, condition: l.filter}
+	values, err := encode(l.vals)
+	if err != nil {
+		return nil, "", err
+	}
+	values[":partition"] = text(l.place)
+	input := &dynamodb.QueryInput{
+		TableName: &t.name, IndexName: aws.String(byStatus), ScanIndexForward: &l.oldest,
+		KeyConditionExpression:   aws.String("#by_status_pk = :partition" + l.condition),
+		FilterExpression:         optional(l.filter),
+		ExpressionAttributeNames: names.expressionNames(), ExpressionAttributeValues: values,
+	}
+	if l.filter == "" {
+		input.Limit = aws.Int32(int32(l.limit + 1))
+	}
+	if l.after != "" {
+		sort, item, _ := strings.Cut(l.after, "|")
+		input.ExclusiveStartKey = attributes{byStatusPK: text(l.place), byStatusSK: text(sort), pk: text(partition(l.org)), sk: text(item)}
 	}
 	var items []attributes
-	for len(items) <= limit { // a page of the index ends at 1 MB, maybe before the limit
+	next := ""
+	for pages := 1; len(items) <= l.limit; pages++ { // a page of the index ends at 1 MB, maybe before the limit
 		got, err := t.db.Query(ctx, input)
 		if err != nil {
 			return nil, "", fault("query "+byStatus, err)
@@ -77,12 +139,15 @@ func list[T any](ctx context.Context, t *Table, org onboarding.OrganizationID, p
 		if input.ExclusiveStartKey = got.LastEvaluatedKey; len(got.LastEvaluatedKey) == 0 {
 			break
 		}
+		if pages == indexPages { // a filter that little fits: whoever wants more asks again
+			next = textOf(got.LastEvaluatedKey[byStatusSK]) + "|" + keyOf(got.LastEvaluatedKey).SK
+			break
+		}
 	}
-	next := ""
-	if len(items) > limit {
-		items = items[:limit]
-		last := items[limit-1]
-		next = last[byStatusSK].(*types.AttributeValueMemberS).Value + "|" + keyOf(last).SK
+	if len(items) > l.limit {
+		items = items[:l.limit]
+		last := items[l.limit-1]
+		next = textOf(last[byStatusSK]) + "|" + keyOf(last).SK
 	}
 	page := make([]T, 0, len(items))
 	for _, item := range items {

@@ -139,7 +139,7 @@ func TestAListShowsWhatTheItemHoldsAndNoSecret(t *testing.T) {
 	if got[0].Nonce != nil || got[0].RequestID != "" {
 		t.Error("the index holds what opens the link")
 	}
-	members, _, err := s.store.ListMembers(t.Context(), acme, onboarding.MemberActive, "", 10)
+	members, _, err := s.store.ListMembers(t.Context(), acme, onboarding.MemberActive, nil, "", 10)
 	s.ok(err)
 	if len(members) != 1 || members[0] != s.admin.Member {
 		t.Errorf("%+v, want %+v", members, s.admin.Member)
@@ -156,7 +156,7 @@ func TestMembersAreListedPageByPage(t *testing.T) {
 	slices.Reverse(want) // newest first
 	var got []onboarding.MemberID
 	for after := ""; ; {
-		page, next, err := s.store.ListMembers(t.Context(), acme, onboarding.MemberActive, after, 2)
+		page, next, err := s.store.ListMembers(t.Context(), acme, onboarding.MemberActive, nil, after, 2)
 		s.ok(err)
 		for _, m := range page {
 			got = append(got, m.ID)
@@ -226,6 +226,9 @@ func TestEveryItemLiesUnderItsOrganization(t *testing.T) {
 	_, _, err := s.signIn("ada@example.com", password)
 	s.ok(err)
 	s.begin("key", "hash", "attempt")
+	s.applies("mia@example.com")
+	s.named(s.admin)
+	s.cleans(time.Minute)
 	for _, item := range s.items() {
 		if text(item["PK"]) != "ORG#acme" {
 			t.Errorf("%s %s", text(item["PK"]), text(item["SK"]))

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
 	"latchkey/internal/onboarding"
 	"latchkey/internal/table"
 )
@@ -190,6 +192,108 @@ var jobs = map[string]job{
 				s.want("the new password", err, nil)
 			}
 	},
+	"begin to join": func(s *stage) (func(*table.Table) error, func()) {
+		var a attempt
+		return func(store *table.Table) error {
+				j, token, err := s.joining(store).Begin(s.t.Context(), acme, s.linkToken(s.defaultLink()), onboarding.JoinProfile{
+					Address: s.email("ann@example.com"), FirstName: "Ann", LastName: "Lee", Password: password}, source)
+				a = s.attempted(j)
+				a.token = token.Reveal()
+				return err
+			}, func() {
+				s.want("joins", s.count("JOIN#"), 1)
+				letters := s.mail()
+				s.want("letters", len(letters), 1)
+				a.code = letters[0].Code
+				s.verified(a)
+			}
+	},
+	"send a code again":  codeJob(2*time.Minute, 1),
+	"send another code":  codeJob(6*time.Minute, 2),
+	"guess a code":       guessJob,
+	"join, and wait":     joinJob(func(*stage) {}, onboarding.MemberPendingApproval, 1),
+	"join, and be in":    joinJob(func(s *stage) { s.configure(func(o *onboarding.Settings) { o.RequestApproval = false }) }, onboarding.MemberActive, 1),
+	"join where one was": joinJob(revokeAll([]string{"ann@example.com"}), onboarding.MemberPendingApproval, 1),
+	"join as invited":    joinJob(func(s *stage) { s.invite("ann@example.com") }, onboarding.MemberActive, 0),
+	"join again": func(s *stage) (func(*table.Table) error, func()) {
+		id := s.applies("ann@example.com").Member.ID
+		s.mail()
+		s.advance(time.Second)
+		a := s.attempt(s.defaultLink(), "ann@example.com", func(j *onboarding.Join) { j.Password = "another hash" })
+		return func(store *table.Table) error {
+				_, _, err := s.joining(store).Verify(s.t.Context(), acme, a.token, a.code)
+				return err
+			}, func() {
+				m, c, err := s.store.ReadCredentials(s.t.Context(), acme, id)
+				s.ok(err)
+				s.want("password", c.Password, "another hash")
+				s.want("epoch", c.Epoch, 2)
+				s.want("version", m.Version, 2)
+				s.want("address", s.contact("ann@example.com").Version, 2)
+				s.want("sessions", s.count("SESSION#"), 2)
+				s.want("members", s.count("MEMBER#"), 2)
+			}
+	},
+	"approve": decisionJob(func(*stage, onboarding.MemberID) {}, func(u onboarding.Approving, s *stage, id onboarding.MemberID) (onboarding.Member, error) {
+		return u.Decide(s.t.Context(), s.admin, onboarding.Decision{Applicant: id, Approve: true}, anyMember, s.request())
+	}, onboarding.MemberActive, "[join_approved to ann@example.com]"),
+	"reject": decisionJob(func(*stage, onboarding.MemberID) {}, func(u onboarding.Approving, s *stage, id onboarding.MemberID) (onboarding.Member, error) {
+		return u.Decide(s.t.Context(), s.admin, onboarding.Decision{Applicant: id}, anyMember, s.request())
+	}, onboarding.MemberRejected, "[join_rejected to ann@example.com]"),
+	"reopen": decisionJob(func(s *stage, id onboarding.MemberID) { s.decides(id, false) }, func(u onboarding.Approving, s *stage, id onboarding.MemberID) (onboarding.Member, error) {
+		return u.Reopen(s.t.Context(), s.admin, id, anyMember, s.request())
+	}, onboarding.MemberPendingApproval, "[]"),
+	"decide several": func(s *stage) (func(*table.Table) error, func()) {
+		ids := []onboarding.MemberID{s.applies("ann@example.com").Member.ID, s.applies("bob@example.com").Member.ID}
+		s.mail()
+		return func(store *table.Table) error {
+				results, err := s.approving(store).DecideAll(s.t.Context(), s.admin,
+					[]onboarding.Decision{{Applicant: ids[0], Approve: true}, {Applicant: ids[1]}}, s.request())
+				s.want("verdicts", fmt.Sprint(results[0].Verdict, " ", results[1].Verdict), "approved rejected")
+				return err
+			}, func() {
+				s.want("letters", s.letters(), "[join_approved to ann@example.com join_rejected to bob@example.com]")
+			}
+	},
+	"make a link": func(s *stage) (func(*table.Table) error, func()) {
+		var l onboarding.InviteLink
+		return func(store *table.Table) (err error) {
+				l, err = s.configuring(store).CreateLink(s.t.Context(), s.admin, onboarding.LinkChange{Label: new("Fair")}, s.request())
+				return err
+			}, func() {
+				s.want("links", s.count("LINK#"), 1)
+				s.want("stored", s.link(l.ID), l)
+				s.want("its link", s.opens(s.linkToken(l)), "")
+			}
+	},
+	"rotate a link":           linkJob(rotating, func(s *stage) onboarding.InviteLink { return s.named(s.admin) }),
+	"disable a link":          linkJob(disabling, func(s *stage) onboarding.InviteLink { return s.named(s.admin) }),
+	"rotate the default link": linkJob(rotating, (*stage).defaultLink),
+	"change the settings": func(s *stage) (func(*table.Table) error, func()) {
+		return func(store *table.Table) error {
+				o, err := s.configuring(store).ChangeSettings(s.t.Context(), s.admin, func(o onboarding.Organization) bool { return o.Version == 1 },
+					func(o *onboarding.Settings) { o.LinkLifetime += time.Hour })
+				s.want("answered", o.Settings.LinkLifetime, time.Hour)
+				return err
+			}, func() {
+				s.want("lifetime", s.organization().Settings.LinkLifetime, time.Hour)
+				s.want("version", s.organization().Version, 2)
+			}
+	},
+	"tell the administrators": func(s *stage) (func(*table.Table) error, func()) {
+		s.join("bob@example.com", asAnAdmin)
+		s.applies("ann@example.com")
+		s.mail()
+		s.advance(time.Minute)
+		_, err := s.redriving().Redrive(s.t.Context(), 100)
+		s.ok(err)
+		owed := s.owed()
+		return func(store *table.Table) error { return s.deliverOver(store, owed) }, func() {
+			s.want("letters", s.letters(), "[join_requests to ada@example.com join_requests to bob@example.com]")
+			s.want("told", text(s.item("NOTICE")["told_at"]), onboarding.FormatTime(s.Now()))
+			s.nobodyWillBeTold()
+		}
+	},
 	"found": func(s *stage) (func(*table.Table) error, func()) {
 		cmd := foundCommand()
 		cmd.ID = "acme-2"
@@ -270,6 +374,126 @@ var jobs = map[string]job{
 		}, ""),
 }
 
+// codeJob asks for another mail with a code, so long after the first.
+func codeJob(after time.Duration, round uint16) job {
+	return func(s *stage) (func(*table.Table) error, func()) {
+		a := s.attempt(s.defaultLink(), "ann@example.com", func(j *onboarding.Join) { j.Tries = 3 })
+		s.mail()
+		s.advance(after)
+		return func(store *table.Table) error {
+				_, err := s.joining(store).SendCode(s.t.Context(), acme, a.token)
+				return err
+			}, func() {
+				j := s.stored(a)
+				s.want("round", j.Round, round)
+				s.want("mails", j.Sent, 2)
+				s.want("version", j.Version, 2)
+				s.want("tries", j.Tries, map[uint16]int{1: 3, 2: 0}[round])
+				letters := s.mail()
+				s.want("letters", len(letters), 1)
+				a.code = letters[0].Code
+				s.verified(a)
+			}
+	}
+}
+
+// guessJob guesses wrong. What is counted twice is less to be guessed, and not more.
+func guessJob(s *stage) (func(*table.Table) error, func()) {
+	a := s.attempt(s.defaultLink(), "ann@example.com")
+	return func(store *table.Table) error {
+			_, _, err := s.joining(store).Verify(s.t.Context(), acme, a.token, a.wrong().code)
+			s.want("told", fieldOf(err), "/code wrong")
+			return nil
+		}, func() {
+			if tries := s.stored(a).Tries; tries < 1 || tries > 2 {
+				s.t.Errorf("%d tries", tries)
+			}
+			s.verified(a)
+		}
+}
+
+// joinJob verifies a join of an address, which prepare has brought into some state.
+func joinJob(prepare func(*stage), status onboarding.MemberStatus, uses int) job {
+	return func(s *stage) (func(*table.Table) error, func()) {
+		prepare(s)
+		a, version := s.attempt(s.defaultLink(), "ann@example.com"), int64(0)
+		if s.count("CONTACT#") == 2 {
+			version = s.contact("ann@example.com").Version
+		}
+		var session onboarding.SessionToken
+		return func(store *table.Table) (err error) {
+				_, session, err = s.joining(store).Verify(s.t.Context(), acme, a.token, a.code)
+				return err
+			}, func() {
+				s.want("members", s.count("MEMBER#"), 2)
+				s.want("sessions", s.count("SESSION#"), 1)
+				s.want("status", s.statusOf("ann@example.com"), status)
+				s.want("address", s.contact("ann@example.com").Version, version+1)
+				s.want("uses", s.defaultLink().Uses, uses)
+				_, err := onboarding.Visitor(s.t.Context(), s.store, s.world(), session.Reveal())
+				s.want("the session", err, nil)
+				if status == onboarding.MemberPendingApproval {
+					s.want("gathered", s.item("NOTICE")["gathered"], &types.AttributeValueMemberN{Value: "1"})
+				}
+			}
+	}
+}
+
+func decisionJob(prepare func(*stage, onboarding.MemberID), do func(onboarding.Approving, *stage, onboarding.MemberID) (onboarding.Member, error),
+	status onboarding.MemberStatus, letters string) job {
+	return func(s *stage) (func(*table.Table) error, func()) {
+		id := s.applies("ann@example.com").Member.ID
+		prepare(s, id)
+		s.mail()
+		version := s.member(id).Version
+		return func(store *table.Table) error {
+				m, err := do(s.approving(store), s, id)
+				s.want("answered", m, s.member(id))
+				return err
+			}, func() {
+				s.want("status", s.member(id).Status, status)
+				s.want("version", s.member(id).Version, version+1)
+				s.want("letters", s.letters(), letters)
+			}
+	}
+}
+
+func linkJob(do linkAct, link func(*stage) onboarding.InviteLink) job {
+	return func(s *stage) (func(*table.Table) error, func()) {
+		l := link(s)
+		var next onboarding.InviteLink
+		return func(store *table.Table) (err error) {
+				next, err = do(s.configuring(store), s.t.Context(), s.admin, l.ID, func(now onboarding.InviteLink) bool { return now.Version == l.Version },
+					s.request())
+				return err
+			}, func() {
+				s.want("stored", s.link(l.ID), next)
+				s.want("version", next.Version, l.Version+1)
+			}
+	}
+}
+
+// The answer to beginning is lost, and deliver is quicker than the repetition.
+func TestAJoinWrittenTwiceMailsOneCode(t *testing.T) {
+	s := newStage(t)
+	lose := lost()
+	store, _ := s.over(func(c call) (*http.Response, bool, error) {
+		if c.operation != "PutItem" {
+			return nil, false, nil
+		}
+		answer, done, err := lose(c)
+		if c.attempt == 1 {
+			s.mail()
+		}
+		return answer, done, err
+	})
+	_, _, err := s.joining(store).Begin(t.Context(), acme, s.linkToken(s.defaultLink()), onboarding.JoinProfile{
+		Address: s.email("ann@example.com"), FirstName: "Ann", LastName: "Lee", Password: password}, source)
+	s.ok(err)
+	s.mail()
+	s.want("letters", s.lettersTo("ann@example.com"), 1)
+}
+
 // requestJob does something to an idempotency key, and wants what the next to bring it is told.
 func requestJob(prepare func(*stage), do func(*stage, *table.Table) error, next onboarding.Code) job {
 	return func(s *stage) (func(*table.Table) error, func()) {
@@ -315,27 +539,31 @@ func TestThrottlingIsWaitedOut(t *testing.T) {
 			all = append(all, first(2, operation, refused("ProvisionedThroughputExceededException")))
 		}
 		return all
-	}, "sign in", "invite one", "invite thirty", "resend", "accept", "set the password by mail", "deliver", "begin a request")
+	}, "sign in", "invite one", "invite thirty", "resend", "accept", "set the password by mail", "deliver", "begin a request",
+		"begin to join", "join, and wait", "approve", "rotate a link")
 }
 
-// Contacts and members stand in transactions, and so get into the way of each other and of single writes.
+// What stands in transactions gets into the way of each other and of single writes.
 func TestATransactionInTheWayIsWaitedOut(t *testing.T) {
 	each(t, func() []fault {
 		single := first(1, "", refused("TransactionConflictException"))
 		return []fault{first(1, "TransactWriteItems", conflict), func(c call) (*http.Response, bool, error) {
 			if c.operation != "PutItem" && c.operation != "UpdateItem" ||
-				!bytes.Contains(c.body, []byte(`"CONTACT#`)) && !bytes.Contains(c.body, []byte(`"MEMBER#`)) {
+				!slices.ContainsFunc([]string{"CONTACT#", "MEMBER#", "JOIN#", "LINK#", "NOTICE"}, func(sk string) bool {
+					return bytes.Contains(c.body, []byte(`"`+sk))
+				}) {
 				return nil, false, nil
 			}
 			return single(c)
 		}}
 	}, "accept", "set the password by mail", "change the password", "found", "invite one", "reopen one", "resend",
 		"revoke", "decline",
-		"ask for a new link", "ask for a reset", "deliver", "deliver what is to be sent later", "drive what is due")
+		"ask for a new link", "ask for a reset", "deliver", "deliver what is to be sent later", "drive what is due",
+		"send a code again", "guess a code", "join, and wait", "join as invited", "approve", "rotate a link", "tell the administrators")
 }
 
 func TestHalfABatchIsReadAgain(t *testing.T) {
-	each(t, func() []fault { return []fault{first(3, "BatchGetItem", unprocessed)} }, "accept", "reopen ten")
+	each(t, func() []fault { return []fault{first(3, "BatchGetItem", unprocessed)} }, "accept", "reopen ten", "join as invited")
 	t.Run("authenticate", func(t *testing.T) {
 		s := newStage(t)
 		_, token, err := s.signIn("ada@example.com", password)
@@ -397,9 +625,6 @@ func TestATransactionThatIsAlwaysInTheWayIsARefusal(t *testing.T) {
 
 func TestATableThatIsDownSaysNothingAboutAPassword(t *testing.T) {
 	s := newStage(t)
-	down := func(call) (*http.Response, bool, error) {
-		return answer(500, map[string]any{"__type": "InternalServerError"})
-	}
 	for name, f := range map[string]fault{"an error of its own": down, "too much to do": refused("ThrottlingException")} {
 		store, _ := s.over(f)
 		_, _, err := s.signingIn(store).SignIn(t.Context(), acme, "ada@example.com", password, source)
@@ -444,7 +669,7 @@ func TestTheAnswerStandsWhereTheUnusedCannotBeGivenBack(t *testing.T) {
 		if updates < 2 {
 			return nil, false, nil
 		}
-		return answer(500, map[string]any{"__type": "InternalServerError"})
+		return down(c)
 	})
 	results, err := s.inviting(store).Invite(t.Context(), s.admin, s.command([]string{"ann@example.com", "bob@example.com"}))
 	if err != nil {

@@ -2,6 +2,7 @@ package table
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -27,24 +28,28 @@ func (t *Table) ReadOffer(ctx context.Context, org onboarding.OrganizationID, id
 	return o, c, err
 }
 
-// Accept writes member, session and contact, and checks the inviter, in one transaction.
+// Accept writes member, session and contact, and checks the inviter, in one transaction; where the mailbox was proven by a
+// join, that is used up first.
 func (t *Table) Accept(ctx context.Context, a onboarding.Acceptance) error {
-	member, err := t.putNew(newMemberItem(a.Member, a.Credentials, nil), onboarding.ErrConflict)
-	if err != nil {
-		return err
+	steps := []func() (step, error){
+		func() (step, error) { return t.acceptStep(a) },
+		func() (step, error) { return t.actorStep(a.Organization, a.Inviter) },
 	}
-	session, err := t.putNew(newSessionItem(a.Organization, a.Session), onboarding.ErrConflict)
-	if err != nil {
-		return err
+	if a.Join != nil {
+		steps = slices.Insert(steps, 0, func() (step, error) { return t.joinStep(a.Organization, *a.Join, a.Member.ID, a.At) })
 	}
-	at, id := timeText(a.At), memberText(a.Member.ID)
+	return t.enter(ctx, a.Member, a.Credentials, a.Session, a.Notice, steps...)
+}
+
+// acceptStep answers the offer and gives the address to the member.
+func (t *Table) acceptStep(a onboarding.Acceptance) (step, error) {
 	contact := change{
 		key: contactKey(a.Organization, a.Contact.ID),
 		set: "SET #member_id = :member, #invitation.#status = :accepted, #invitation.#accepted_member_id = :member, " +
 			"#invitation.#updated_at = :at, #by_status_pk = :partition, #by_status_sk = :at, #version = #version + :one",
 		condition: "#invitation.#status = :pending AND #invitation.#round = :round AND #nonce = :nonce AND " +
 			"#invitation.#expires_at > :at AND attribute_not_exists(#member_id)",
-		vals: map[string]any{":member": id, ":accepted": onboarding.InvitationAccepted, ":at": at, ":one": 1,
+		vals: map[string]any{":member": memberText(a.Member.ID), ":accepted": onboarding.InvitationAccepted, ":at": timeText(a.At), ":one": 1,
 			":partition": statusPartition(a.Organization, invitations, string(onboarding.InvitationAccepted)),
 			":pending":   onboarding.InvitationPending, ":round": a.Contact.Invitation.Round, ":nonce": a.Contact.Nonce},
 	}
@@ -52,19 +57,7 @@ func (t *Table) Accept(ctx context.Context, a onboarding.Acceptance) error {
 		contact.set += ", #verified_at = :at"
 	}
 	outboxItem{}.into(&contact)
-	offer, err := t.updateStep(contact, onboarding.ErrConflict)
-	if err != nil {
-		return err
-	}
-	inviter, err := t.checkStep(change{
-		key:       memberKey(a.Organization, a.Inviter.ID),
-		condition: "#member.#status = :active AND #member.#type = :type AND #member.#role = :role",
-		vals:      map[string]any{":active": onboarding.MemberActive, ":type": a.Inviter.Type, ":role": a.Inviter.Role},
-	}, onboarding.ErrInviterChanged)
-	if err != nil {
-		return err
-	}
-	return t.transact(ctx, offer, inviter, member, session)
+	return t.updateStep(contact, onboarding.ErrConflict)
 }
 
 // Decline ends a pending invitation of this round.

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+
 	"latchkey/internal/onboarding"
 )
 
@@ -300,4 +302,86 @@ func TestANewLinkIsAskedForOnceADay(t *testing.T) {
 	s.ok(err)
 	s.advance(lifetime)
 	ask(1) // the answer to a new wish does not wait for the old one's day
+}
+
+func TestAPlainMembersInvitationIsApprovedFirst(t *testing.T) {
+	s := newStage(t, everyoneInvites, exempting("corp.com"))
+	bob, eve := s.join("bob@example.com"), s.join("eve@example.com", asAnAdmin)
+	const waits, in = onboarding.MemberPendingApproval, onboarding.MemberActive
+	as := func(id onboarding.MemberID, role onboarding.Role) func() {
+		return func() { s.poke(memberSK(id), map[string]any{"member.role": role}) }
+	}
+	stays := func() {}
+	for name, c := range map[string]struct {
+		inviter   onboarding.Caller
+		address   string
+		meanwhile func()
+		copied    bool
+		want      onboarding.MemberStatus // none: it does not hold
+	}{
+		"an administrator's":                     {eve, "a1@example.com", stays, false, in},
+		"an administrator's, copied":             {eve, "a2@example.com", stays, true, in},
+		"a member's":                             {bob, "a3@example.com", stays, false, waits},
+		"a member's, of the domain":              {bob, "a4@corp.com", stays, false, in},
+		"a member's, of the domain, copied":      {bob, "a5@corp.com", stays, true, ""}, // a copy is for administrators alone
+		"a member's, to a role of the domain":    {bob, "info@corp.com", stays, false, waits},
+		"demoted meanwhile":                      {eve, "a6@example.com", as(eve.Member.ID, onboarding.RoleMember), false, waits},
+		"demoted meanwhile, of the domain":       {eve, "a7@corp.com", as(eve.Member.ID, onboarding.RoleMember), false, in},
+		"demoted meanwhile, the domain's copied": {eve, "a8@corp.com", as(eve.Member.ID, onboarding.RoleMember), true, ""},
+		"promoted meanwhile":                     {bob, "a9@example.com", as(bob.Member.ID, onboarding.RoleAdmin), false, in},
+	} {
+		as(bob.Member.ID, onboarding.RoleMember)()
+		as(eve.Member.ID, onboarding.RoleAdmin)()
+		s.inviteAs(c.inviter, c.address)
+		contact, purpose := s.contact(c.address), onboarding.PurposeMailed
+		if c.copied {
+			purpose = onboarding.PurposeCopied
+		}
+		c.meanwhile()
+		caller, token, err := s.redeeming(s.store).Accept(t.Context(), acme,
+			s.keys.Derive(purpose, acme, contact.ID, 1, contact.Nonce).Reveal(), profile())
+		if c.want == "" {
+			s.want(name, codeOf(err), onboarding.LinkRevoked)
+			continue
+		}
+		s.ok(err)
+		m := caller.Member
+		if m.Status != c.want || m.JoinedAt.IsZero() != (c.want == waits) || m.Request.At.IsZero() != (c.want == in) || m.EmailVerified == c.copied ||
+			m.Entry != (onboarding.Entry{Channel: onboarding.ChannelInvitation, Inviter: c.inviter.Member.ID}) || s.member(m.ID) != m {
+			t.Errorf("%s: answered %+v, stored %+v", name, m, s.member(m.ID))
+		}
+		list := "member#active"
+		if c.want == waits {
+			list = "join_request#pending_approval"
+		}
+		s.want(name+" is listed", s.place(m.ID), list)
+		after := s.contact(c.address)
+		if after.Member != m.ID || after.Invitation.Status != onboarding.InvitationAccepted || after.VerifiedAt.IsZero() != c.copied {
+			t.Errorf("%s: %+v", name, after)
+		}
+		me, err := onboarding.Visitor(t.Context(), s.store, s.world(), token.Reveal())
+		if err != nil || me.Member != m {
+			t.Errorf("%s: %+v, %v", name, me.Member, err)
+		}
+	}
+	var notice struct {
+		Gathered int `dynamodbav:"gathered"`
+	}
+	s.ok(attributevalue.UnmarshalMap(s.item("NOTICE"), &notice))
+	s.want("gathered", notice.Gathered, 3)
+}
+
+func TestWhereNobodyWaitsAPlainMembersInvitationLetsIn(t *testing.T) {
+	s := newStage(t, everyoneInvites, nobodyWaits)
+	bob := s.join("bob@example.com")
+	s.inviteAs(bob, "ann@example.com")
+	token := s.mailedToken("ann@example.com")
+	s.inviteAs(bob, "mia@example.com")
+	caller, _, err := s.redeeming(s.store).Accept(t.Context(), acme, token, profile())
+	s.ok(err)
+	s.want("their status", caller.Member.Status, onboarding.MemberActive)
+	s.configure(func(o *onboarding.Settings) { o.RequestApproval = true }) // between the invitation and its acceptance
+	caller, _, err = s.redeeming(s.store).Accept(t.Context(), acme, s.mailedToken("mia@example.com"), profile())
+	s.ok(err)
+	s.want("their status", caller.Member.Status, onboarding.MemberPendingApproval)
 }

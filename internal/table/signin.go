@@ -21,6 +21,17 @@ func (t *Table) CountAttempt(ctx context.Context, org onboarding.OrganizationID,
 	return err
 }
 
+// ReturnAttempt takes one off a counter. It is tried once: a repeated update whose answer was lost would take off two.
+func (t *Table) ReturnAttempt(ctx context.Context, org onboarding.OrganizationID, subject string, until time.Time) error {
+	_, err := t.update(ctx, change{
+		key:       attemptKey(org, subject, until),
+		set:       "ADD #attempts :less",
+		condition: "#attempts > :none",
+		vals:      map[string]any{":less": -1, ":none": 0},
+	}, nil, types.ReturnValueNone, func(o *dynamodb.Options) { o.RetryMaxAttempts = 1 })
+	return err
+}
+
 // BeginSession writes a session. Its key is random, so a repeated write writes the same.
 func (t *Table) BeginSession(ctx context.Context, org onboarding.OrganizationID, s onboarding.Session) error {
 	item, err := encode(newSessionItem(org, s))

@@ -53,17 +53,21 @@ type stage struct {
 // founded is acme with its administrator, as the use case writes them. It is founded once, and copied to every table:
 // a password takes longer to hash than most tests take.
 var founded struct {
-	once  sync.Once
-	items []types.WriteRequest
-	o     onboarding.Organization
-	admin onboarding.Member
-	err   error
+	once        sync.Once
+	items       []types.WriteRequest
+	o           onboarding.Organization
+	admin       onboarding.Member
+	credentials onboarding.Credentials
+	err         error
 }
 
 func found(s *stage) {
 	founded.o, founded.admin, founded.err = s.founding().Found(s.t.Context(), onboarding.FoundCommand{ID: string(acme), Name: "Acme",
 		Locale: onboarding.English, Admin: onboarding.Invitee{Address: "ada@example.com", FirstName: "Ada",
 			LastName: "Byron"}, Password: password})
+	var err error
+	_, founded.credentials, err = s.store.ReadCredentials(s.t.Context(), acme, founded.admin.ID)
+	s.ok(err)
 	for _, item := range s.items() {
 		founded.items = append(founded.items, types.WriteRequest{PutRequest: &types.PutRequest{Item: item}})
 	}
@@ -93,6 +97,12 @@ func newStage(t *testing.T, edits ...func(*onboarding.Organization)) *stage {
 func emptyStage(t *testing.T) *stage {
 	t.Helper()
 	db, name := dynamotest.Table(t)
+	// Nobody reads its stream here, and DynamoDB Local takes the longer to write it the more there is of it.
+	_, err := db.UpdateTable(t.Context(), &dynamodb.UpdateTableInput{TableName: &name,
+		StreamSpecification: &types.StreamSpecification{StreamEnabled: aws.Bool(false)}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	keys, err := onboarding.NewKeys(1, map[byte][]byte{1: []byte("the first master key of the tests")})
 	if err != nil {
 		t.Fatal(err)
@@ -106,6 +116,13 @@ func limit(n int) func(*onboarding.Organization) {
 }
 
 func everyoneInvites(o *onboarding.Organization) { o.Settings.WhoCanInvite = onboarding.EveryoneInvite }
+
+func nobodyWaits(o *onboarding.Organization) { o.Settings.RequestApproval = false }
+
+// exempting lets those from a domain in without approval.
+func exempting(domain string) func(*onboarding.Organization) {
+	return func(o *onboarding.Organization) { o.Settings.ExemptDomains = []onboarding.Domain{{Name: domain}} }
+}
 
 func (s *stage) Now() time.Time {
 	s.mu.Lock()
@@ -135,6 +152,18 @@ func (s *stage) updating(store onboarding.UpdateStore) onboarding.Updating {
 
 func (s *stage) redeeming(store onboarding.RedeemStore) onboarding.Redeeming {
 	return onboarding.Redeeming{World: s.world(), Store: store, Keys: s.keys}
+}
+
+func (s *stage) joining(store onboarding.JoinStore) onboarding.Joining {
+	return onboarding.Joining{World: s.world(), Store: store, Keys: s.keys}
+}
+
+func (s *stage) approving(store onboarding.ApproveStore) onboarding.Approving {
+	return onboarding.Approving{World: s.world(), Store: store}
+}
+
+func (s *stage) configuring(store onboarding.ConfigureStore) onboarding.Configuring {
+	return onboarding.Configuring{World: s.world(), Store: store}
 }
 
 func (s *stage) signingIn(store onboarding.SignInStore) onboarding.SigningIn {
@@ -192,6 +221,7 @@ func (s *stage) command(addresses []string, edits ...func(*onboarding.InviteComm
 func resend(c *onboarding.InviteCommand)          { c.Resend = true }
 func silently(c *onboarding.InviteCommand)        { c.Notify = false }
 func asAnAdmin(c *onboarding.InviteCommand)       { c.Role = onboarding.RoleAdmin }
+func asAnEngineer(c *onboarding.InviteCommand)    { c.JobTitle = "Engineer" }
 func (s *stage) addresses(n int) []string         { return numbered("ann%d@example.com", n) }
 func anyVersion(onboarding.Contact) bool          { return true }
 func (s *stage) request() string                  { return onboarding.NewRequestID(s.world()) }
@@ -259,9 +289,7 @@ func profile() onboarding.Profile {
 // for a hash.
 func (s *stage) join(address string, edits ...func(*onboarding.InviteCommand)) onboarding.Caller {
 	s.t.Helper()
-	token := s.invited(address, edits...)
-	_, c, err := s.store.ReadCredentials(s.t.Context(), acme, s.admin.Member.ID)
-	s.ok(err)
+	token, c := s.invited(address, edits...), founded.credentials
 	offer, err := s.redeeming(s.store).Open(s.t.Context(), acme, token)
 	s.ok(err)
 	m, i := s.admin.Member, offer.Contact.Invitation
@@ -352,6 +380,8 @@ func itemKey(sk string) map[string]types.AttributeValue {
 
 func contactSK(id onboarding.ContactID) string { return "CONTACT#" + id.String() }
 func memberSK(id onboarding.MemberID) string   { return "MEMBER#" + id.Key() }
+func linkSK(id onboarding.LinkID) string       { return "LINK#" + id.Key() }
+func joinSK(id onboarding.JoinID) string       { return "JOIN#" + id.Key() }
 
 // poke writes attributes of an item past every rule. A path has its parts parted by dots.
 func (s *stage) poke(sk string, attributes map[string]any) {

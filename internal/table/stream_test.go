@@ -23,9 +23,13 @@ func TestAStreamEventSaysWhatIsOwed(t *testing.T) {
 	event := `{"Records":[` + strings.Join([]string{
 		fmt.Sprintf(streamRecord, "100", "CONTACT#a", outbox),
 		fmt.Sprintf(streamRecord, "101", "MEMBER#B", `,"outbox":{"M":{"M3":{"M":{}}}}`),
-		fmt.Sprintf(streamRecord, "102", "CONTACT#c", ``),                      // owes nothing
-		fmt.Sprintf(streamRecord, "103", "SESSION#d", outbox),                  // is of another kind
-		fmt.Sprintf(streamRecord, "104", "ORG", outbox),                        //
+		fmt.Sprintf(streamRecord, "102", "CONTACT#c", ``),     // owes nothing
+		fmt.Sprintf(streamRecord, "103", "SESSION#d", outbox), // is of another kind
+		fmt.Sprintf(streamRecord, "104", "ORG", outbox),       //
+		fmt.Sprintf(streamRecord, "106", "LINK#e", outbox),    //
+		fmt.Sprintf(streamRecord, "107", "JOIN#f", `,"outbox":{"M":{"M4":{"M":{}}}}`),
+		fmt.Sprintf(streamRecord, "108", "NOTICE", `,"outbox":{"M":{"M5":{"M":{}}}}`),
+		fmt.Sprintf(streamRecord, "109", "NOTICE#g", `,"outbox":{"M":{"M6":{"M":{}}}}`),
 		`{"eventName":"REMOVE","dynamodb":{"SequenceNumber":"105","Keys":{}}}`, // has no keys
 		`{"eventName":"REMOVE"}`,
 	}, ",") + `]}`
@@ -35,7 +39,9 @@ func TestAStreamEventSaysWhatIsOwed(t *testing.T) {
 	}
 	slices.SortFunc(owed, func(a, b onboarding.Owed) int { return strings.Compare(a.Message, b.Message) })
 	want := []onboarding.Owed{{Item: "ORG#acme|CONTACT#a", Message: "M1", Record: "100"},
-		{Item: "ORG#acme|CONTACT#a", Message: "M2", Record: "100"}, {Item: "ORG#acme|MEMBER#B", Message: "M3", Record: "101"}}
+		{Item: "ORG#acme|CONTACT#a", Message: "M2", Record: "100"}, {Item: "ORG#acme|MEMBER#B", Message: "M3", Record: "101"},
+		{Item: "ORG#acme|JOIN#f", Message: "M4", Record: "107"}, {Item: "ORG#acme|NOTICE", Message: "M5", Record: "108"},
+		{Item: "ORG#acme|NOTICE#g", Message: "M6", Record: "109"}}
 	if !slices.Equal(owed, want) {
 		t.Errorf("%+v", owed)
 	}
@@ -56,6 +62,7 @@ func TestAnEventThatIsNoneIsAnError(t *testing.T) {
 func FuzzParseStream(f *testing.F) {
 	f.Add([]byte(`{"Records":[` + fmt.Sprintf(streamRecord, "100", "CONTACT#a", `,"outbox":{"M":{"M1":{"M":{}}}}`) + `]}`))
 	f.Add([]byte(`{"Records":[` + fmt.Sprintf(streamRecord, "100", "MEMBER#a", `,"outbox":{"M":null}`) + `]}`))
+	f.Add([]byte(`{"Records":[` + fmt.Sprintf(streamRecord, "100", "NOTICE", `,"outbox":{"M":{"M1":{"M":{}}}}`) + `]}`))
 	f.Add([]byte(`{"Records":[null,{"dynamodb":null}]}`))
 	f.Fuzz(func(t *testing.T, event []byte) {
 		owed, err := table.ParseStream(event)
@@ -67,7 +74,8 @@ func FuzzParseStream(f *testing.F) {
 		}
 		for _, o := range owed {
 			pk, sk, found := strings.Cut(o.Item, "|")
-			if !found || !strings.HasPrefix(pk, "ORG#") || !strings.HasPrefix(sk, "CONTACT#") && !strings.HasPrefix(sk, "MEMBER#") {
+			owes := slices.ContainsFunc([]string{"CONTACT#", "MEMBER#", "JOIN#", "NOTICE"}, func(kind string) bool { return strings.HasPrefix(sk, kind) })
+			if !found || !strings.HasPrefix(pk, "ORG#") || !owes {
 				t.Fatalf("%+v owes", o)
 			}
 		}

@@ -237,13 +237,26 @@ func (t *Table) putNew(item any, refused error) (step, error) {
 func (t *Table) updateStep(c change, refused error) (step, error) {
 	values, err := c.expressionValues()
 	return step{types.TransactWriteItem{Update: &types.Update{TableName: &t.name, Key: c.key.attributes(), UpdateExpression: &c.set,
-		ConditionExpression: &c.condition, ExpressionAttributeNames: c.expressionNames(), ExpressionAttributeValues: values}}, refused}, err
+		ConditionExpression: optional(c.condition), ExpressionAttributeNames: c.expressionNames(), ExpressionAttributeValues: values}}, refused}, err
 }
 
 func (t *Table) checkStep(c change, refused error) (step, error) {
 	values, err := c.expressionValues()
 	return step{types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{TableName: &t.name, Key: c.key.attributes(),
 		ConditionExpression: &c.condition, ExpressionAttributeNames: c.expressionNames(), ExpressionAttributeValues: values}}, refused}, err
+}
+
+// transactAll makes the steps and writes all of them or none. The order of the steps is that in which a refusal counts.
+func (t *Table) transactAll(ctx context.Context, make ...func() (step, error)) error {
+	var steps []step
+	for _, one := range make {
+		s, err := one()
+		if err != nil {
+			return err
+		}
+		steps = append(steps, s)
+	}
+	return t.transact(ctx, steps...)
 }
 
 // transact writes all steps or none. The SDK gives each transaction a token, so a repeated one is not refused by itself.
@@ -265,6 +278,14 @@ func (t *Table) transact(ctx context.Context, steps ...step) error {
 		}
 	}
 	return fault("transaction", err)
+}
+
+// textOf is the text of an attribute, or nothing.
+func textOf(v types.AttributeValue) string {
+	if s, ok := v.(*types.AttributeValueMemberS); ok {
+		return s.Value
+	}
+	return ""
 }
 
 func optional(s string) *string {

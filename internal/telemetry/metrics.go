@@ -13,7 +13,7 @@ import (
 const (
 	Invited  = "Invited"  // invitations written
 	Sent     = "Sent"     // messages taken by a provider
-	Accepted = "Accepted" // invitations accepted
+	Accepted = "Accepted" // people who became members
 	Failed   = "Failed"   // messages given up
 	Latency  = "Latency"  // of one request
 )

@@ -30,7 +30,8 @@ const faults = [];
 const name = e => e.tagName + ' ' + (e.id || e.className || e.textContent.trim());
 if (document.documentElement.scrollWidth > innerWidth) faults.push('the page scrolls sideways');
 if (getComputedStyle(document.body).marginTop !== '0px') faults.push('the style sheet was not applied');
-for (const e of document.querySelectorAll('input:not([aria-hidden]), button, .button, .way, .summary a')) {
+for (const d of document.querySelectorAll('details')) d.open = true;
+for (const e of document.querySelectorAll('input:not([aria-hidden]), button, summary, .button, .way, .summary a')) {
   const box = e.getBoundingClientRect();
   if (box.height < 44) faults.push(name(e) + ' is ' + box.height + ' high');
   if (box.right > innerWidth || box.left < 0) faults.push(name(e) + ' is cut off');
@@ -40,8 +41,8 @@ for (const e of document.querySelectorAll('input:not([aria-hidden]), button, .bu
 const hidden = document.querySelector('input[aria-hidden]');
 if (hidden && hidden.getBoundingClientRect().width > 1) faults.push('the hidden user name shows');
 if (hidden && !hidden.checkVisibility()) faults.push('password managers pass over the user name');
-const summary = document.querySelector('.summary');
-if (summary && document.activeElement !== summary) faults.push('the focus is not on the summary');
+const first = document.querySelector('.summary, .note');
+if (first && document.activeElement !== first) faults.push('the focus is not on the ' + first.className);
 for (const scheme of ['light', 'dark']) if (matchMedia('(prefers-color-scheme: ' + scheme + ')').matches) {
   const [r, g, b] = getComputedStyle(document.body).backgroundColor.match(/\d+/g).map(Number);
   if ((r + g + b > 384) !== (scheme === 'light')) faults.push('the ground is not ' + scheme);

@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -13,23 +14,28 @@ type Fault struct {
 
 // What can be wrong with a field.
 const (
-	Required  = "required"
-	Invalid   = "invalid"
-	TooShort  = "too_short"
-	TooLong   = "too_long"
-	TooCommon = "too_common"
+	Required         = "required"
+	Invalid          = "invalid"
+	TooShort         = "too_short"
+	TooLong          = "too_long"
+	TooCommon        = "too_common"
+	Wrong            = "wrong"              // a code
+	DomainNotAllowed = "domain_not_allowed" // of an address, for this link
 )
 
 // What can be wrong with a form.
 const (
 	WrongCredentials = "wrong_credentials"
 	TooManyAttempts  = "too_many_attempts"
+	CodeExpired      = "code_expired" // too late, tried too often, or replaced by a newer one
 )
 
 // A form is where it posts to, what it asks and what was wrong with the last answer.
 type form struct {
 	action  string
 	submit  string // key
+	quiet   bool   // not what the page is for
+	about   string // id of the heading that tells this form from others like it; empty for a form of its kind alone
 	account string // whose password this is, where no input asks for it
 	inputs  []input
 	faults  []Fault
@@ -37,20 +43,27 @@ type form struct {
 
 // An input is a field as HTML has it. What a browser fills in by itself depends on autocomplete alone.
 type input struct {
-	Name         string // its id, too
+	Name         string
+	ID           string // empty: its name
 	Value        string
 	Type         string
 	Autocomplete string
 	Mode         string // inputmode: which keyboard a phone shows
 	Capitals     string // autocapitalize
 	MinLength    int
+	MaxLength    int
+	Optional     bool
 	label        string            // key
 	hint         string            // key, or empty
+	facts        []string          // what the hint tells
 	faults       map[string]string // code to key
 }
 
 // minPassword is the length of the shortest password, in code points. Browsers count UTF-16 units, never fewer.
 const minPassword = 15
+
+// maxReason is the length of the longest reason, in code points. Browsers count UTF-16 units, never fewer.
+const maxReason = 500
 
 func firstName(value string) input {
 	return input{Name: "first_name", Value: value, Type: "text", Autocomplete: "given-name",
@@ -79,6 +92,36 @@ func login(value string) input {
 		}}
 }
 
+// email is of type text, as login is. It stands right before the password: there a password manager looks for the
+// user name.
+func email(value string, domains []string) input {
+	i := input{Name: "email", Value: value, Type: "text", Autocomplete: "email", Mode: "email",
+		Capitals: "none", label: "page.field.login", faults: map[string]string{
+			Required:         "page.fault.login.required",
+			Invalid:          "page.fault.login.invalid",
+			DomainNotAllowed: "page.fault.email.domain_not_allowed",
+		}}
+	if len(domains) > 0 {
+		i.hint, i.facts = "page.field.email.hint", []string{"domains", strings.Join(domains, ", ")}
+	}
+	return i
+}
+
+// code has neither a pattern nor a longest length: a browser would refuse or cut what is pasted with a space in it.
+func code() input {
+	return input{Name: "code", Type: "text", Autocomplete: "one-time-code", Mode: "numeric", Capitals: "none",
+		label: "page.field.code", hint: "page.field.code.hint", faults: map[string]string{
+			Required: "page.fault.code.required",
+			Invalid:  "page.fault.code.invalid",
+			Wrong:    "page.fault.code.wrong",
+		}}
+}
+
+func reason() input {
+	return input{Name: "reason", Type: "text", Autocomplete: "off", Capitals: "sentences",
+		MaxLength: maxReason, Optional: true, label: "page.field.reason", hint: "page.field.reason.hint"}
+}
+
 func password() input {
 	return input{Name: "password", Type: "password", Autocomplete: "current-password",
 		Capitals: "none", label: "page.field.password", faults: map[string]string{
@@ -103,6 +146,23 @@ func (v Join) form() form {
 		inputs: []input{firstName(v.FirstName), lastName(v.LastName), newPassword()}}
 }
 
+func (v JoinByLink) form() form {
+	return form{action: v.Action, submit: "page.join_by_link.submit", faults: v.Faults,
+		inputs: []input{firstName(v.FirstName), lastName(v.LastName), email(v.Email, v.Domains), newPassword()}}
+}
+
+func (v EnterCode) form() form {
+	return form{action: v.Action, submit: "page.enter_code.submit", faults: v.Faults, inputs: []input{code()}}
+}
+
+// form tells its input by its place on the page from those of the others.
+func (i RequestItem) form(place int) form {
+	why := reason()
+	why.ID = fmt.Sprintf("reason-%d", place)
+	return form{action: i.Reject, submit: "page.requests.reject", quiet: true,
+		about: fmt.Sprintf("request-%d", place), inputs: []input{why}}
+}
+
 func (v SignIn) form() form {
 	return form{action: v.Action, submit: "page.sign_in.submit", faults: v.Faults,
 		inputs: []input{login(v.Login), password()}}
@@ -122,6 +182,8 @@ func (v ChoosePassword) form() form {
 type formText struct {
 	Action  string
 	Submit  string
+	Quiet   bool
+	About   string
 	Account string
 	Inputs  []inputText
 	Problem string // the heading of the summary
@@ -131,34 +193,42 @@ type formText struct {
 type inputText struct {
 	input
 	Label, Hint, Fault string
+	about              string
 }
 
 // DescribedBy lists the ids of what a screen reader says after the label.
 func (i inputText) DescribedBy() string {
 	var ids []string
+	if i.about != "" {
+		ids = append(ids, i.about)
+	}
 	if i.Hint != "" {
-		ids = append(ids, i.Name+"-hint")
+		ids = append(ids, i.ID+"-hint")
 	}
 	if i.Fault != "" {
-		ids = append(ids, i.Name+"-fault")
+		ids = append(ids, i.ID+"-fault")
 	}
 	return strings.Join(ids, " ")
 }
 
-// faultText is a line of the summary. Field is the input it leads to, if any.
+// faultText is a line of the summary. Field is the id of the input it leads to, if any.
 type faultText struct{ Field, Text string }
 
 // in puts a form into words. Of several faults of a field, the first is shown: one thing at a time.
 func (f form) in(say func(key string, args ...string) string) formText {
-	said := formText{Action: f.action, Submit: say(f.submit), Account: f.account, Problem: say("page.fault.heading")}
+	said := formText{Action: f.action, Submit: say(f.submit), Quiet: f.quiet, About: f.about, Account: f.account,
+		Problem: say("page.fault.heading")}
 	for _, i := range f.inputs {
-		text := inputText{input: i, Label: say(i.label)}
+		if i.ID == "" {
+			i.ID = i.Name
+		}
+		text := inputText{input: i, Label: say(i.label), about: f.about}
 		if i.hint != "" {
-			text.Hint = say(i.hint)
+			text.Hint = say(i.hint, i.facts...)
 		}
 		if at := slices.IndexFunc(f.faults, i.blamedBy); at >= 0 {
 			text.Fault = say(orOther(i.faults, f.faults[at].Code))
-			said.Faults = append(said.Faults, faultText{i.Name, text.Fault})
+			said.Faults = append(said.Faults, faultText{i.ID, text.Fault})
 		}
 		said.Inputs = append(said.Inputs, text)
 	}
@@ -179,6 +249,7 @@ func (i input) blamedBy(fault Fault) bool { return i.Name == fault.Field }
 var formFaults = map[string]string{
 	WrongCredentials: "page.fault.wrong_credentials",
 	TooManyAttempts:  "page.fault.too_many_attempts",
+	CodeExpired:      "page.fault.code_expired",
 }
 
 func orOther(keys map[string]string, code string) string {

@@ -1,4 +1,5 @@
-// Package pages draws the pages that people see in a browser: joining, signing in, choosing a password.
+// Package pages draws the pages that people see in a browser: joining, waiting to be let in and letting others in,
+// signing in, choosing a password.
 //
 // Handlers decide what is true and hand over a View; this package decides how it reads and looks. The pages need no
 // JavaScript and hold nothing inline, so that this policy fits them:
@@ -39,6 +40,12 @@ type formView interface {
 	form() form
 }
 
+// A notedView is a view that may tell first what has just been done.
+type notedView interface {
+	// note is a key, or empty.
+	note() string
+}
+
 //go:embed templates/*.html
 var templateFiles embed.FS
 
@@ -59,6 +66,9 @@ func Render(w io.Writer, p Page) error {
 	if v, ok := p.View.(formView); ok {
 		d.Form = v.form().in(d.T)
 	}
+	if v, ok := p.View.(notedView); ok && v.note() != "" {
+		d.Note = d.T(v.note())
+	}
 	var page bytes.Buffer
 	if err := all.ExecuteTemplate(&page, name, d); err != nil {
 		return fmt.Errorf("page %s: %w", name, err)
@@ -71,6 +81,7 @@ func Render(w io.Writer, p Page) error {
 type data struct {
 	Page
 	Heading string
+	Note    string
 	Form    formText
 }
 
@@ -78,6 +89,9 @@ type data struct {
 func (d data) T(key string, args ...string) string {
 	return d.Locale.Text(key, append(args, "organization", d.Organization)...)
 }
+
+// Reject is the form that rejects one of several requests.
+func (d data) Reject(place int, item RequestItem) formText { return item.form(place).in(d.T) }
 
 // Language is the language that the page is really in.
 func (d data) Language() locale.Tag {

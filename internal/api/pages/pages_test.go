@@ -162,7 +162,7 @@ func checkFrame(t *testing.T, d document, tag locale.Tag) {
 
 func checkNothingRuns(t *testing.T, d document) {
 	known := []string{"html", "head", "meta", "title", "link", "body", "header", "img", "span", "main", "div", "h1", "h2",
-		"p", "ul", "li", "a", "form", "label", "input", "button", "hr", "dl", "dt", "dd", "code"}
+		"p", "ul", "li", "a", "form", "label", "input", "button", "hr", "dl", "dt", "dd", "code", "details", "summary"}
 	for _, n := range d.elements {
 		if !slices.Contains(known, n.Data) {
 			t.Errorf("there is a <%s>", n.Data)
@@ -186,6 +186,13 @@ func checkForms(t *testing.T, d document) {
 			t.Errorf("a form is sent by %q to %q", attr(form, "method"), attr(form, "action"))
 		}
 	}
+	for _, n := range d.elements {
+		for id := range strings.FieldsSeq(attr(n, "aria-describedby")) {
+			if d.byID[id] == nil || text(d.byID[id]) == "" {
+				t.Errorf("a <%s> is described by %q, which is not there", n.Data, id)
+			}
+		}
+	}
 	labelled := map[string]bool{}
 	for _, label := range d.all("label") {
 		labelled[attr(label, "for")] = text(label) != ""
@@ -205,17 +212,13 @@ func checkForms(t *testing.T, d document) {
 			}
 			continue
 		}
-		if name == "" || name != attr(input, "id") || !labelled[name] {
+		id := attr(input, "id")
+		if name == "" || id == "" || !labelled[id] {
 			t.Errorf("the input %q has no label", name)
 		}
-		for id := range strings.FieldsSeq(attr(input, "aria-describedby")) {
-			if d.byID[id] == nil || text(d.byID[id]) == "" {
-				t.Errorf("%q is described by %q, which is not there", name, id)
-			}
-		}
 		invalid, described := attr(input, "aria-invalid") == "true", attr(input, "aria-describedby")
-		if invalid != strings.Contains(described, name+"-fault") || invalid != (d.byID[name+"-fault"] != nil) {
-			t.Errorf("%q: invalid is %v, described by %q", name, invalid, described)
+		if invalid != strings.Contains(described, id+"-fault") || invalid != (d.byID[id+"-fault"] != nil) {
+			t.Errorf("%q: invalid is %v, described by %q", id, invalid, described)
 		}
 		if invalid {
 			faults++
@@ -267,6 +270,95 @@ func TestOnlyTheFirstFaultOfAFieldIsShown(t *testing.T) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("the summary says %q, want %q", got, want)
+	}
+}
+
+func TestOnlyWhatMustBeFilledInIsRequired(t *testing.T) {
+	for name, view := range samples("") {
+		d := parse(t, render(t, Page{Locale: locale.English, Organization: "Acme", View: view}))
+		for _, input := range d.all("input") {
+			_, required := lookup(input, "required")
+			if field := attr(input, "name"); field != "" && required == (field == "reason") {
+				t.Errorf("%s: %q is required: %v", name, field, required)
+			}
+		}
+	}
+}
+
+func TestEachRequestIsDecidedByFormsOfItsOwn(t *testing.T) {
+	queue := samples("")["requests"].(Requests)
+	d := parse(t, render(t, Page{Locale: locale.English, Organization: "Acme", View: queue}))
+	decides := map[string]string{} // by path, the heading that its button is described by
+	for _, form := range d.all("form") {
+		for n := range form.Descendants() {
+			if n.Data == "button" && attr(n, "aria-describedby") != "" {
+				decides[attr(form, "action")] = text(d.byID[attr(n, "aria-describedby")])
+			}
+		}
+	}
+	want := map[string]string{}
+	for _, item := range queue.Items {
+		want[item.Approve], want[item.Reject] = item.Name, item.Name
+	}
+	if !maps.Equal(decides, want) {
+		t.Errorf("the forms decide %q, want %q", decides, want)
+	}
+}
+
+func TestANoteTellsWhatHasJustBeenDone(t *testing.T) {
+	for _, tt := range []struct {
+		view View
+		want string // key, or empty for no note
+	}{
+		{Requests{}, ""},
+		{Requests{Done: "approved"}, "page.requests.approved"},
+		{Requests{Done: "rejected"}, "page.requests.rejected"},
+		{Requests{Done: "already"}, "page.requests.already"},
+		{Requests{Done: hostile}, ""},
+		{EnterCode{}, ""},
+		{EnterCode{Sent: true}, "page.enter_code.sent"},
+		{EnterCode{Sent: true, Faults: []Fault{{"code", Wrong}}}, ""},
+	} {
+		d := parse(t, render(t, Page{Locale: locale.English, View: tt.view}))
+		got := ""
+		for _, n := range d.elements {
+			if attr(n, "role") == "status" {
+				got += text(n)
+			}
+		}
+		want := ""
+		if tt.want != "" {
+			want = locale.English.Text(tt.want)
+		}
+		if got != want {
+			t.Errorf("%+v says %q, want %q", tt.view, got, want)
+		}
+	}
+}
+
+func TestAnExpiredCodeIsNotSaidToBeValid(t *testing.T) {
+	until := locale.English.Text("page.enter_code.until")
+	for fault, want := range map[string]bool{Wrong: true, CodeExpired: false} {
+		page := render(t, Page{Locale: locale.English, View: EnterCode{Faults: []Fault{{"", fault}}}})
+		if strings.Contains(page, until) != want {
+			t.Errorf("%s: the page says %q: %v", fault, until, !want)
+		}
+	}
+}
+
+func TestALinkSaysWhoseAddressesMayJoin(t *testing.T) {
+	says := func(view JoinByLink) string {
+		return text(parse(t, render(t, Page{Locale: locale.English, Organization: "Acme", View: view})).one("main"))
+	}
+	if got := says(JoinByLink{Domains: []string{"corp.com", "*.corp.com"}}); !strings.Contains(got, "corp.com, *.corp.com") {
+		t.Errorf("the domains are missing: %q", got)
+	}
+	wait := locale.English.Text("page.join_by_link.may_wait")
+	if got := says(JoinByLink{}); strings.Contains(got, "Only") || strings.Contains(got, wait) {
+		t.Errorf("a link for everybody says %q", got)
+	}
+	if got := says(JoinByLink{MayWait: true}); !strings.Contains(got, wait) {
+		t.Errorf("that one may have to wait is missing: %q", got)
 	}
 }
 

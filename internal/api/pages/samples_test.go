@@ -18,6 +18,37 @@ func samples(who string) map[string]View {
 	strange := join
 	strange.Faults = []Fault{{"first_name", "who knows"}, {"nickname", Required}, {"address", Invalid}}
 
+	byLink := JoinByLink{Action: "/join/acme/t0k3n/join"}
+	corporate := byLink
+	corporate.Domains, corporate.MayWait = []string{"corp.com", "*.corp.com", "subsidiary.example" + who}, true
+	corporate.FirstName, corporate.LastName, corporate.Email = "Ann"+who, "Example"+who, "ann@elsewhere.example"+who
+	corporate.Faults = []Fault{{"email", DomainNotAllowed}, {"password", TooShort}}
+	unfit := byLink
+	unfit.Email, unfit.Faults = "ann@"+who, []Fault{{"first_name", Required}, {"email", Invalid}}
+
+	code := EnterCode{Action: "/join/acme/t0k3n/verify", Resend: "/join/acme/t0k3n/resend-code",
+		Address: "ann@example.com" + who, Until: time.Date(2026, 11, 30, 14, 10, 0, 0, time.UTC)}
+	again := code
+	again.Again, again.Sent = "/join/acme/l1nk", true
+	wrongCode := again
+	wrongCode.Faults = []Fault{{"code", Wrong}}
+	expiredCode := code
+	expiredCode.Faults = []Fault{{"", CodeExpired}}
+
+	asked := time.Date(2026, 11, 28, 8, 30, 0, 0, time.UTC)
+	queue := Requests{SignOut: "/join/acme/sign-out", Back: "/join/acme/welcome", Items: []RequestItem{
+		{Name: "Ann Example" + who, Address: "ann@example.com" + who, Asked: asked, Via: "Trade fair" + who, ByLink: true,
+			Approve: "/join/acme/requests/mem_1/approve", Reject: "/join/acme/requests/mem_1/reject"},
+		{Name: "Bo" + who, Address: "bo@example.com" + who, Asked: asked.AddDate(0, 0, 1), ByLink: true,
+			Approve: "/join/acme/requests/mem_2/approve", Reject: "/join/acme/requests/mem_2/reject"},
+		{Name: "Cy", Address: "cy@example.com", Asked: asked.AddDate(0, 0, 2), Via: "Grace Hopper" + who,
+			Approve: "/join/acme/requests/mem_3/approve", Reject: "/join/acme/requests/mem_3/reject"},
+		{Name: "Di", Address: "di@example.com", Asked: asked.AddDate(0, 0, 2),
+			Approve: "/join/acme/requests/mem_4/approve", Reject: "/join/acme/requests/mem_4/reject"},
+	}}
+	decided := queue
+	decided.More, decided.Done = true, "approved"
+
 	signIn := SignIn{Action: "/join/acme/sign-in", ForgottenPassword: "/join/acme/forgotten-password"}
 	wrong := signIn
 	wrong.Login, wrong.Faults = "ann@example.com"+who, []Fault{{"", WrongCredentials}}
@@ -33,7 +64,7 @@ func samples(who string) map[string]View {
 	welcome := Welcome{FirstName: "Ann" + who, LastName: "Example" + who, Login: "ann@example.com" + who,
 		SignOut: "/join/acme/sign-out"}
 	joined := welcome
-	joined.Joined, joined.Admin = true, true
+	joined.Joined, joined.Admin, joined.Requests = true, true, "/join/acme/requests"
 
 	all := map[string]View{
 		"join":                       join,
@@ -50,6 +81,30 @@ func samples(who string) map[string]View {
 		"closed":                     Closed{},
 		"signed in as another":       SignedInAsAnother{Name: "Bo" + who, Login: "bo@example.com" + who, SignOut: "/x"},
 		"signed in, may stay":        SignedInAsAnother{Name: "Bo", Login: "bo@example.com", SignOut: "/x", Stay: "/y"},
+		"join by link":               byLink,
+		"join by link, restricted":   corporate,
+		"join by link, faulty":       unfit,
+		"enter code":                 code,
+		"enter code, sent again":     again,
+		"enter code, wrong":          wrongCode,
+		"enter code, expired":        expiredCode,
+		"link disabled":              LinkDisabled{},
+		"link exhausted":             LinkExhausted{},
+		"invite link expired":        InviteLinkExpired{},
+		"registration closed":        RegistrationClosed{},
+		"join expired":               JoinExpired{},
+		"already member":             AlreadyMember{SignIn: "/join/acme/sign-in", ForgottenPassword: "/x"},
+		"member was dismissed":       MemberWasDismissed{},
+		"join elsewhere":             JoinElsewhere{Again: "/x"},
+		"join elsewhere, dead link":  JoinElsewhere{},
+		"invitation waiting":         InvitationWaiting{},
+		"already joined":             AlreadyJoined{SignIn: "/join/acme/sign-in"},
+		"waiting":                    Waiting{FirstName: "Ann" + who, Login: "ann@" + who, Since: asked, SignOut: "/x"},
+		"rejected":                   Rejected{SignOut: "/join/acme/sign-out"},
+		"requests":                   queue,
+		"requests, decided":          decided,
+		"requests, none":             Requests{SignOut: "/x", Back: "/y", Done: "rejected"},
+		"requests, decided already":  Requests{SignOut: "/x", Back: "/y", Done: "already"},
 		"organization closed":        OrganizationClosed{},
 		"sign in":                    signIn,
 		"sign in, wrong":             wrong,

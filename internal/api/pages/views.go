@@ -2,11 +2,12 @@ package pages
 
 import (
 	"net/http"
+	"slices"
 	"time"
 )
 
-// In every view, the fields Action, Decline and SignOut are paths that a form posts to; SignIn, ForgottenPassword and
-// Stay are paths that a link opens.
+// In every view, the fields Action, Decline, Resend, Approve, Reject and SignOut are paths that a form posts to; SignIn,
+// ForgottenPassword, Stay, Again and Back are paths that a link opens.
 
 // Join shows a valid invitation. It posts first_name, last_name and password.
 type Join struct {
@@ -53,6 +54,94 @@ type SignedInAsAnother struct {
 	Stay    string // empty for no such link
 }
 
+// JoinByLink shows an invite link that can be used. It posts first_name, last_name, email and password.
+type JoinByLink struct {
+	Action string
+
+	Domains []string // "corp.com", or "*.corp.com" for those below it; empty: any address may join
+	MayWait bool     // an administrator may have to let the person in
+
+	Email, FirstName, LastName string
+	Faults                     []Fault
+}
+
+// EnterCode asks for the code that was mailed. It posts code.
+type EnterCode struct {
+	Action string
+	Resend string // posts nothing
+	Again  string // the invite link, to start over with another address; empty for no such link
+
+	Address string // where the code is
+	Until   time.Time
+	Sent    bool // a code has just been sent again
+	Faults  []Fault
+}
+
+// LinkDisabled answers an invite link that was switched off.
+type LinkDisabled struct{}
+
+// LinkExhausted answers an invite link that as many people as it was for have used.
+type LinkExhausted struct{}
+
+// InviteLinkExpired answers an invite link that came too late.
+type InviteLinkExpired struct{}
+
+// RegistrationClosed answers every invite link of an organization that lets nobody join by link.
+type RegistrationClosed struct{}
+
+// JoinExpired answers a join whose time is over: no new code is sent for it.
+type JoinExpired struct{}
+
+// JoinElsewhere answers the page of a join in a browser that has not begun it: somebody was sent its address.
+type JoinElsewhere struct{ Again string } // the invite link, to begin by oneself; empty for none
+
+// InvitationWaiting answers a code where the address has an invitation that is taken by its own link alone.
+type InvitationWaiting struct{}
+
+// AlreadyMember, MemberWasDismissed and AlreadyJoined are for whoever has just proven to read the mailbox, or did so
+// before: a stranger learns nothing of who is a member.
+
+// AlreadyMember answers the code of a join with a member's address.
+type AlreadyMember struct {
+	SignIn            string
+	ForgottenPassword string
+}
+
+// MemberWasDismissed answers the code of a join with the address of somebody who was dismissed.
+type MemberWasDismissed struct{}
+
+// AlreadyJoined answers the code of a join that was completed before.
+type AlreadyJoined struct{ SignIn string }
+
+// Waiting shows who is signed in that an administrator has yet to decide. It posts nothing.
+type Waiting struct {
+	FirstName string
+	Login     string
+	Since     time.Time
+	SignOut   string
+}
+
+// Rejected shows that an administrator decided not to let the person in. It posts nothing.
+type Rejected struct{ SignOut string }
+
+// Requests shows an administrator who is waiting to join.
+type Requests struct {
+	Items   []RequestItem
+	More    bool   // than Items
+	Done    string // with this visit: approved, rejected, already (somebody else decided); anything else: nothing
+	SignOut string
+	Back    string
+}
+
+// RequestItem is one of those who wait. Reject posts reason, which may be empty; Approve posts nothing.
+type RequestItem struct {
+	Name, Address   string
+	Asked           time.Time
+	Via             string // the link's label or the inviter's name; may be empty
+	ByLink          bool   // rather than by invitation
+	Approve, Reject string
+}
+
 // OrganizationClosed answers everything in an organization that is closed.
 type OrganizationClosed struct{}
 
@@ -93,8 +182,9 @@ type PasswordLinkExpired struct{ ForgottenPassword string }
 type Welcome struct {
 	FirstName, LastName string
 	Login               string
-	Admin               bool // the role: administrator rather than member
-	Joined              bool // just now, with this visit
+	Admin               bool   // the role: administrator rather than member
+	Joined              bool   // just now, with this visit
+	Requests            string // the queue of who waits; empty for who may not see it
 	SignOut             string
 }
 
@@ -142,6 +232,91 @@ func (Closed) page() (template, heading string) {
 
 func (SignedInAsAnother) page() (template, heading string) {
 	return "signed_in_as_another", "page.signed_in_as_another.heading"
+}
+
+func (JoinByLink) page() (template, heading string) {
+	return "join_by_link", "page.join.heading"
+}
+
+func (EnterCode) page() (template, heading string) {
+	return "enter_code", "page.enter_code.heading"
+}
+
+func (LinkDisabled) page() (template, heading string) {
+	return "link_disabled", "page.link_disabled.heading"
+}
+
+func (LinkExhausted) page() (template, heading string) {
+	return "link_exhausted", "page.link_exhausted.heading"
+}
+
+func (InviteLinkExpired) page() (template, heading string) {
+	return "invite_link_expired", "page.invite_link_expired.heading"
+}
+
+func (RegistrationClosed) page() (template, heading string) {
+	return "registration_closed", "page.registration_closed.heading"
+}
+
+func (JoinExpired) page() (template, heading string) {
+	return "join_expired", "page.join_expired.heading"
+}
+
+func (AlreadyMember) page() (template, heading string) {
+	return "already_member", "page.already_member.heading"
+}
+
+func (MemberWasDismissed) page() (template, heading string) {
+	return "member_dismissed", "page.member_dismissed.heading"
+}
+
+func (JoinElsewhere) page() (template, heading string) {
+	return "join_elsewhere", "page.join_elsewhere.heading"
+}
+
+func (InvitationWaiting) page() (template, heading string) {
+	return "invitation_waiting", "page.invitation_waiting.heading"
+}
+
+func (AlreadyJoined) page() (template, heading string) {
+	return "already_joined", "page.already_joined.heading"
+}
+
+func (Waiting) page() (template, heading string) {
+	return "waiting", "page.waiting.heading"
+}
+
+func (Rejected) page() (template, heading string) {
+	return "rejected", "page.rejected.heading"
+}
+
+func (Requests) page() (template, heading string) {
+	return "requests", "page.requests.heading"
+}
+
+// Expired reports whether the code has ended, be it before its time.
+func (v EnterCode) Expired() bool {
+	return slices.ContainsFunc(v.Faults, func(f Fault) bool { return f.Code == CodeExpired })
+}
+
+// note gives way to faults: they are of what was done later.
+func (v EnterCode) note() string {
+	if v.Sent && len(v.Faults) == 0 {
+		return "page.enter_code.sent"
+	}
+	return ""
+}
+
+func (v Requests) note() string {
+	switch v.Done {
+	case "approved":
+		return "page.requests.approved"
+	case "rejected":
+		return "page.requests.rejected"
+	case "already":
+		return "page.requests.already"
+	}
+	return ""
 }
 
 func (OrganizationClosed) page() (template, heading string) {

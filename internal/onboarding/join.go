@@ -1,0 +1,589 @@
+package onboarding
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Joining through an invite link has two steps. The first claims nothing: it keeps what somebody entered for an hour, and
+// mails a code. The second proves the mailbox with that code, and only then does anybody look whose address it is.
+
+const (
+	joinLifetime = time.Hour
+	codeLifetime = 10 * time.Minute
+	codeTries    = 5
+	codePause    = time.Minute // between two mails of one join
+	codesPerJoin = 5
+
+	joinWindow      = time.Hour
+	joinsPerSource  = 300 // a hall full of people may have one address
+	codesWindow     = day
+	codesPerAddress = 10
+	wrongWindow     = day
+	wrongPerLink    = 300 // three in ten thousand that one of them is right
+
+	admitAttempts = 4
+)
+
+// What is counted, by subject.
+const (
+	codesOfTheDay    = "codes"
+	joinsOfTheSource = "join#source#"
+	codesToAddress   = "join#to#"
+	wrongByLink      = "wrong#"
+)
+
+// Join is an attempt to join through an invite link.
+type Join struct {
+	ID        JoinID
+	Link      LinkID
+	LinkRound uint16 // of the link that was opened
+	Address   Address
+	FirstName string
+	LastName  string
+	Locale    Locale
+	Password  PasswordHash // gone once the join is verified
+	Nonce     []byte
+	Key       byte   // number of the master key that the present code is derived from
+	Round     uint16 // of the present code
+	Tries     int    // of the present code
+	CodeAt    time.Time
+	CodeEnds  time.Time
+	SentAt    time.Time // when a mail was last owed
+	Sent      int       // how many were
+	Member    MemberID  // once it is verified
+	CreatedAt time.Time
+	ExpiresAt time.Time
+	Messages  []Message
+	Version   int64
+}
+
+// TriesLeft is how often the present code can still be tried.
+func (j Join) TriesLeft() int { return max(codeTries-j.Tries, 0) }
+
+// ResendAt is when another mail can be asked for.
+func (j Join) ResendAt() time.Time { return j.SentAt.Add(codePause) }
+
+// newCode begins a round.
+func (j *Join) newCode(w World, keys Keys) {
+	now := w.Instant()
+	j.Key, j.Round, j.Tries, j.CodeAt, j.CodeEnds = keys.Current(), j.Round+1, 0, now, now.Add(codeLifetime)
+	if j.CodeEnds.After(j.ExpiresAt) {
+		j.CodeEnds = j.ExpiresAt // nothing is proven after that
+	}
+}
+
+// owe owes the mail with the present code.
+func (j *Join) owe(w World) {
+	m := newMessage(w, MessageJoinCode, j.Locale, j.Round)
+	j.Messages, j.SentAt, j.Sent = []Message{m}, m.At, j.Sent+1
+}
+
+// JoinStore is what joining through an invite link asks of the table.
+type JoinStore interface {
+	// ReadLink reads an organization and one of its links in one consistent read. It returns ErrNotFound if either is missing;
+	// the default link never is.
+	ReadLink(ctx context.Context, org OrganizationID, id LinkID) (Organization, InviteLink, error)
+	// CountAttempt adds one to a counter that ends at until, and answers ErrLimit if it stood at limit already.
+	CountAttempt(ctx context.Context, org OrganizationID, subject string, until time.Time, limit int) error
+	// CreateJoin writes a join.
+	CreateJoin(ctx context.Context, org OrganizationID, j Join) error
+	// ReadJoin reads an organization and one of its joins in one consistent read. It returns ErrNotFound if either is missing.
+	ReadJoin(ctx context.Context, org OrganizationID, id JoinID) (Organization, Join, error)
+	// ReplaceCode writes the join's code and the mail that it owes, if the join is still as it was seen; else ErrConflict. The
+	// tries that were made stay counted, unless the code is another one.
+	ReplaceCode(ctx context.Context, org OrganizationID, j, seen Join) error
+	// ReturnAttempt takes one off the counter again, at most once: less can be tried then, not more.
+	ReturnAttempt(ctx context.Context, org OrganizationID, subject string, until time.Time) error
+	// CountTry counts one try of the join's present code, if it has time and any left; else ErrLimit.
+	CountTry(ctx context.Context, org OrganizationID, j Join, limit int, now time.Time) error
+	// ReadClaim reads an address and a link in one consistent read, with the organization. An address that is unknown is a
+	// Contact of version 0.
+	ReadClaim(ctx context.Context, org OrganizationID, id ContactID, link LinkID) (Organization, Contact, InviteLink, error)
+	// ReadMember returns ErrNotFound if there is none.
+	ReadMember(ctx context.Context, org OrganizationID, id MemberID) (Member, error)
+	// ReadCredentials returns ErrNotFound if there is no such member.
+	ReadCredentials(ctx context.Context, org OrganizationID, id MemberID) (Member, Credentials, error)
+	// Admit makes a member of a verified join in one transaction. It holds only if the join is not used yet (else
+	// ErrJoinUsed), the contact is as it was read (else ErrConflict), the link is as it was read and has a use left (else
+	// ErrLinkChanged), and its owner is as they were judged (else ErrInviterChanged).
+	Admit(ctx context.Context, a Admission) error
+	// Readmit gives an applicant who has joined again the password and the names of a.Member, and ends the sessions of before,
+	// under the same conditions; the link does not count.
+	Readmit(ctx context.Context, a Admission, status MemberStatus) error
+	// Accept is RedeemStore's. Where the acceptance has a join, it is used up with it.
+	Accept(ctx context.Context, a Acceptance) error
+}
+
+// ErrJoinUsed is what a store answers where a join was verified before.
+var ErrJoinUsed = errors.New("the join was used")
+
+// ErrLinkChanged is what a store answers where an invite link is no longer as it was read, or is used up.
+var ErrLinkChanged = errors.New("the link has changed")
+
+// Admission is all that changes when a join is verified.
+type Admission struct {
+	Organization OrganizationID
+	Join         Join
+	Contact      Contact // as it was read
+	Link         InviteLink
+	Owner        Actor // of the link, as they must still be
+	Member       Member
+	Credentials  Credentials
+	Session      Session
+	Notice       Message // to the administrators, if the member waits
+	At           time.Time
+}
+
+// Joining is the use case: what the holder of an invite link can do.
+type Joining struct {
+	World World
+	Store JoinStore
+	Keys  Keys
+}
+
+// OpenLink is an invite link that its token opens, and the organization whose it is.
+type OpenLink struct {
+	Organization Organization
+	Link         InviteLink
+}
+
+// MayWait reports whether who joins by the link may have to wait for an administrator.
+func (o OpenLink) MayWait() bool {
+	c := o.Link.caseOf(o.Link.Owner, Address{})
+	c.Proven = true
+	return Decide(o.Organization.Settings, c).Answer == NeedsApproval
+}
+
+// caseOf is the case of somebody who joins by the link, with its owner as they are.
+func (l InviteLink) caseOf(owner Actor, a Address) Case {
+	return Case{Actor: owner, Channel: ChannelInviteLink, Address: a, Offer: l.Offer, Terms: l.Terms}
+}
+
+// Open says what an invite link leads to. One that nobody can join by is answered beside the refusal that says why, so that
+// a page can name the organization; one that opens nothing answers nothing.
+func (u Joining) Open(ctx context.Context, org OrganizationID, text string) (OpenLink, error) {
+	token, err := ParseToken(text)
+	if err != nil || token.Purpose != PurposeLink {
+		return OpenLink{}, errLink()
+	}
+	o, l, err := u.Store.ReadLink(ctx, org, token.Subject)
+	if errors.Is(err, ErrNotFound) {
+		return OpenLink{}, errLink()
+	}
+	if err != nil {
+		return OpenLink{}, err
+	}
+	if l.Round != token.Round || !u.Keys.Opens(token, org, l.Nonce) {
+		return OpenLink{}, errLink()
+	}
+	open := OpenLink{o, l}
+	return open, u.refusal(ctx, open, Address{})
+}
+
+// refusal is nil where somebody with the address can join by the link, or wait.
+func (u Joining) refusal(ctx context.Context, open OpenLink, a Address) error {
+	o, l := open.Organization, open.Link
+	if err := l.refusal(o, u.World.Instant()); err != nil {
+		return err
+	}
+	err := errDenied(Decide(o.Settings, l.caseOf(l.Owner, a)))
+	if err == nil || l.Owner.Itself {
+		return err
+	}
+	// Whoever answers for the link may have more rights by now than when they last changed it.
+	owner, err := actorNow(ctx, u.Store, o.ID, l.Owner)
+	if err != nil {
+		return err
+	}
+	return errDenied(Decide(o.Settings, l.caseOf(owner, a)))
+}
+
+// memberReader reads a member, or answers ErrNotFound.
+type memberReader interface {
+	ReadMember(ctx context.Context, org OrganizationID, id MemberID) (Member, error)
+}
+
+// actorNow is an actor as they are. Whoever is not there any more has no rights.
+func actorNow(ctx context.Context, store memberReader, org OrganizationID, a Actor) (Actor, error) {
+	m, err := store.ReadMember(ctx, org, a.ID)
+	if errors.Is(err, ErrNotFound) {
+		err = nil
+	}
+	return m.Actor(), err
+}
+
+// errDenied is what whoever joins is told of a verdict: nothing about the people behind the link.
+func errDenied(v Verdict) error {
+	switch {
+	case v.Stands():
+		return nil
+	case v.Rule == "domain_not_allowed":
+		return InvalidField("/email", "domain_not_allowed", v.Sentence)
+	}
+	return errLinkDisabled()
+}
+
+// JoinProfile is what somebody enters who joins by an invite link.
+type JoinProfile struct {
+	Address   Address
+	FirstName string
+	LastName  string
+	Password  string
+	Locale    Locale // empty: the organization's
+}
+
+// Begin keeps what somebody entered, and owes a code to the address. It looks nobody up: its answer, and what it costs, are
+// the same whether or not somebody has that address already.
+func (u Joining) Begin(ctx context.Context, org OrganizationID, text string, p JoinProfile, source string) (Join, Token, error) {
+	open, err := u.Open(ctx, org, text)
+	if err != nil {
+		return Join{}, Token{}, err
+	}
+	o := open.Organization
+	first, err1 := requiredName("/first_name", p.FirstName)
+	last, err2 := requiredName("/last_name", p.LastName)
+	password, err3 := newPassword("/password", p.Password, o, p.Address.Value, p.FirstName, p.LastName)
+	err4 := u.refusal(ctx, open, p.Address)
+	if err := joinFields(err4, err1, err2, err3); err != nil {
+		return Join{}, Token{}, err
+	}
+	if _, err := u.count(ctx, org, joinsOfTheSource+source, joinWindow, joinsPerSource); err != nil {
+		return Join{}, Token{}, err
+	}
+	if err := u.countCode(ctx, o, p.Address); err != nil {
+		return Join{}, Token{}, err
+	}
+	if p.Locale == "" {
+		p.Locale = o.Settings.DefaultLocale
+	}
+	now := u.World.Instant()
+	j := Join{ID: NewJoinID(u.World), Link: open.Link.ID, LinkRound: open.Link.Round, Address: p.Address, FirstName: first, LastName: last, Locale: p.Locale,
+		Password: password.Hash(u.World), Nonce: u.World.Nonce(), CreatedAt: now, ExpiresAt: now.Add(joinLifetime), Version: 1}
+	j.newCode(u.World, u.Keys)
+	j.owe(u.World)
+	if err := u.Store.CreateJoin(ctx, org, j); err != nil {
+		return Join{}, Token{}, err
+	}
+	return j, u.token(org, j), nil
+}
+
+func (u Joining) token(org OrganizationID, j Join) Token {
+	return u.Keys.Derive(PurposeJoin, org, j.ID, 1, j.Nonce)
+}
+
+// count counts an attempt in the window that now lies in, and answers when that ends. It fails closed.
+func (u Joining) count(ctx context.Context, org OrganizationID, subject string, window time.Duration, limit int) (until time.Time, err error) {
+	now := u.World.Now()
+	until = now.Truncate(window).Add(window)
+	err = u.Store.CountAttempt(ctx, org, subject, until, limit)
+	if errors.Is(err, ErrLimit) {
+		err = &Error{Code: TooManyAttempts, Message: "Too many attempts. Wait a little.", RetryAfter: until.Sub(now)}
+	}
+	return until, err
+}
+
+// countCode counts a mail with a code: by its mailbox, so that nobody's is flooded, and by the organization, apart from its
+// invitations, so that a stranger with a link cannot use those up.
+func (u Joining) countCode(ctx context.Context, o Organization, a Address) error {
+	// Many providers bring ann+x@ to ann@.
+	local, _, _ := strings.Cut(a.Local(), "+")
+	mailbox := Address{a.Kind, local + "@" + a.Domain()}
+	if _, err := u.count(ctx, o.ID, codesToAddress+NewContactID(o.Salt, mailbox).String(), codesWindow, codesPerAddress); err != nil {
+		return err
+	}
+	_, err := u.count(ctx, o.ID, codesOfTheDay, codesWindow, o.Settings.DailySendLimit)
+	return err
+}
+
+// Look answers a join that its token opens. One that is over is answered beside the refusal that says so.
+func (u Joining) Look(ctx context.Context, org OrganizationID, text string) (Organization, Join, error) {
+	token, err := ParseToken(text)
+	if err != nil || token.Purpose != PurposeJoin {
+		return Organization{}, Join{}, errLink()
+	}
+	o, j, err := u.Store.ReadJoin(ctx, org, token.Subject)
+	if errors.Is(err, ErrNotFound) {
+		return Organization{}, Join{}, errLink()
+	}
+	if err != nil {
+		return Organization{}, Join{}, err
+	}
+	if token.Round != 1 || !u.Keys.Opens(token, org, j.Nonce) {
+		return Organization{}, Join{}, errLink()
+	}
+	switch {
+	case !j.Member.IsZero():
+		return o, j, errJoined()
+	case o.Closed:
+		return o, j, errClosed()
+	case !u.World.Now().Before(j.ExpiresAt):
+		return o, j, errJoinExpired()
+	}
+	return o, j, nil
+}
+
+// Again is the invite link that the join began with, to begin anew with another address. It reports whether that link is still
+// the same: whoever has the join is not to learn of another.
+func (u Joining) Again(ctx context.Context, org OrganizationID, j Join) (Token, bool, error) {
+	_, l, err := u.Store.ReadLink(ctx, org, j.Link)
+	if errors.Is(err, ErrNotFound) || err == nil && l.Round != j.LinkRound {
+		return Token{}, false, nil
+	}
+	return l.Token(u.Keys, org), err == nil, err
+}
+
+func errJoined() *Error {
+	return Refuse(AlreadyJoined, "This has been done already. Sign in instead.")
+}
+
+func errJoinExpired() *Error {
+	return Refuse(JoinExpired, "This took too long, or was overtaken by a later attempt. Open the link again and start anew.")
+}
+
+func errCodeExpired() *Error {
+	return Refuse(CodeExpired, "This code does not work any more. Ask for a new one.")
+}
+
+// SendCode mails the code again, while the link works. It is the same one while that has half of its time and a try left, so that a mail under way
+// stays good; else a new one.
+func (u Joining) SendCode(ctx context.Context, org OrganizationID, text string) (Join, error) {
+	for range admitAttempts {
+		o, j, err := u.Look(ctx, org, text)
+		if err != nil {
+			return j, err
+		}
+		if err := u.stillWorks(ctx, org, j); err != nil {
+			return j, err
+		}
+		now := u.World.Instant()
+		if wait := j.ResendAt().Sub(now); wait > 0 {
+			return j, &Error{Code: TooManyAttempts, Message: "A code was mailed within the last minute.", RetryAfter: wait}
+		}
+		if j.Sent >= codesPerJoin {
+			return j, &Error{Code: TooManyAttempts, Message: "Too many codes were asked for. Open the link again and start anew.",
+				RetryAfter: j.ExpiresAt.Sub(now)}
+		}
+		if err := u.countCode(ctx, o, j.Address); err != nil {
+			return j, err
+		}
+		seen := j
+		if j.Version++; j.TriesLeft() == 0 || now.Add(codeLifetime/2).After(j.CodeEnds) {
+			j.newCode(u.World, u.Keys)
+		}
+		j.owe(u.World)
+		if err = u.Store.ReplaceCode(ctx, org, j, seen); !errors.Is(err, ErrConflict) {
+			return j, err
+		}
+	}
+	return Join{}, errBusy()
+}
+
+// stillWorks is nil while the link that the join began with can be joined by.
+func (u Joining) stillWorks(ctx context.Context, org OrganizationID, j Join) error {
+	o, l, err := u.Store.ReadLink(ctx, org, j.Link)
+	if err != nil {
+		return err
+	}
+	return l.stillWorks(o, j, u.World.Instant())
+}
+
+// stillWorks is nil while the link can be joined by and is the one that the join began with. Rotating is the answer to a link
+// that got into the wrong hands: it ends what those have begun.
+func (l InviteLink) stillWorks(o Organization, j Join, now time.Time) error {
+	if l.Round != j.LinkRound {
+		return errLinkDisabled()
+	}
+	return l.refusal(o, now)
+}
+
+func errBusy() *Error { return Refuse(Unavailable, "Others are changing the same thing. Try again.") }
+
+// Verify proves the address with the code, and brings its holder in, or into the queue. The policy is asked now, with the
+// settings, the link and its owner as they are.
+func (u Joining) Verify(ctx context.Context, org OrganizationID, text, code string) (Caller, SessionToken, error) {
+	o, j, err := u.Look(ctx, org, text)
+	if err != nil {
+		return Caller{}, SessionToken{}, err
+	}
+	if err := u.try(ctx, o, j, code); err != nil {
+		return Caller{}, SessionToken{}, err
+	}
+	p := proof{Joining: u, join: j, contact: NewContactID(o.Salt, j.Address)}
+	for range admitAttempts {
+		caller, token, err := p.admit(ctx, org)
+		switch {
+		case errors.Is(err, ErrJoinUsed):
+			return Caller{}, SessionToken{}, errJoined()
+		case errors.Is(err, ErrConflict), errors.Is(err, ErrLinkChanged):
+			continue
+		case errors.Is(err, ErrInviterChanged), errors.Is(err, errCopyDenies):
+			p.reread = true
+			continue
+		}
+		return caller, token, err
+	}
+	return Caller{}, SessionToken{}, errBusy()
+}
+
+// try counts the try before it looks at the code: of any number at once, only five are looked at. It counts it by the link as
+// well, for whoever begins with many addresses would find that one code is right some day; what was right is taken off again.
+// Rotating the link begins another count.
+func (u Joining) try(ctx context.Context, o Organization, j Join, code string) error {
+	now := u.World.Instant()
+	if !now.Before(j.CodeEnds) || j.TriesLeft() == 0 {
+		return errCodeExpired()
+	}
+	subject := wrongByLink + j.Link.Key() + "#" + strconv.Itoa(int(j.LinkRound))
+	until, err := u.count(ctx, o.ID, subject, wrongWindow, wrongPerLink)
+	if err != nil {
+		return err
+	}
+	if err := u.Store.CountTry(ctx, o.ID, j, codeTries, now); errors.Is(err, ErrLimit) {
+		return errCodeExpired()
+	} else if err != nil {
+		return err
+	}
+	if !u.Keys.ProofCode(o.ID, j).Matches(code) {
+		return InvalidField("/code", "wrong", "This is not the code that was mailed.")
+	}
+	// What cannot be taken off stays counted, and the code was right all the same.
+	_ = u.Store.ReturnAttempt(ctx, o.ID, subject, until)
+	return nil
+}
+
+// proof is a join whose mailbox has just been proven.
+type proof struct {
+	Joining
+	join    Join
+	contact ContactID
+	reread  bool // whether the owner or the inviter has to be looked up: the copy of them that was read is outdated
+}
+
+// errCopyDenies says that a copy of somebody has not the rights: they themselves have to be looked up.
+var errCopyDenies = errors.New("a copy denies")
+
+// admit says whose the address is, and makes of it what can be made.
+func (p *proof) admit(ctx context.Context, org OrganizationID) (Caller, SessionToken, error) {
+	o, contact, link, err := p.Store.ReadClaim(ctx, org, p.contact, p.join.Link)
+	if err != nil {
+		return Caller{}, SessionToken{}, err
+	}
+	// Proving an address ends every older attempt for it.
+	if !contact.VerifiedAt.IsZero() && !p.join.CreatedAt.After(contact.VerifiedAt) {
+		return Caller{}, SessionToken{}, errJoinExpired()
+	}
+	if !contact.Member.IsZero() {
+		return p.again(ctx, o, contact)
+	}
+	if err := link.stillWorks(o, p.join, p.World.Instant()); err != nil {
+		return Caller{}, SessionToken{}, err
+	}
+	offer := OpenOffer{Organization: o, Contact: contact, mailed: true}
+	if contact.Invited && offer.state(p.World.Instant()) == nil {
+		caller, token, err := p.accept(ctx, offer)
+		if !errors.Is(err, &Error{Code: LinkRevoked}) {
+			return caller, token, err
+		}
+	}
+	return p.enter(ctx, OpenLink{o, link}, contact)
+}
+
+// again answers whoever proves an address that somebody has already. It is the same person, or was the same mailbox. An
+// applicant stays one: joining again decides nothing, and gives them a new way in to see where they stand.
+func (p *proof) again(ctx context.Context, o Organization, contact Contact) (Caller, SessionToken, error) {
+	m, credentials, err := p.Store.ReadCredentials(ctx, o.ID, contact.Member)
+	if err != nil {
+		return Caller{}, SessionToken{}, err
+	}
+	if m.Status == MemberDismissed {
+		return Caller{}, SessionToken{}, Refuse(DismissedBefore, "You were a member before. An administrator can let you in again.")
+	}
+	if !m.Status.Applicant() {
+		return Caller{}, SessionToken{}, Refuse(IsMember, "You are a member already. Sign in, or ask for a new password.")
+	}
+	now := p.World.Instant()
+	m.FirstName, m.LastName, m.EmailVerified, m.UpdatedAt, m.Version = p.join.FirstName, p.join.LastName, true, now, m.Version+1
+	credentials.Password, credentials.Epoch = p.join.Password, credentials.Epoch+1
+	session, token := NewSession(p.World, o.ID, m.ID, credentials.Epoch)
+	a := Admission{Organization: o.ID, Join: p.join, Contact: contact, Member: m, Credentials: credentials, Session: session, At: now}
+	return Caller{Organization: o, Member: m, Session: session}, token, p.Store.Readmit(ctx, a, m.Status)
+}
+
+// accept takes an invitation that waits for the address. Whoever proves the mailbox gets what was offered to it, as if they
+// had opened the mail: they need not find out which of two links was the right one. Six digits do not make administrators,
+// though: what a link of 160 bits was sent for is taken by that link alone.
+func (p *proof) accept(ctx context.Context, offer OpenOffer) (Caller, SessionToken, error) {
+	inviter, err := p.now(ctx, offer.Organization.ID, offer.Contact.Invitation.Inviter)
+	if err != nil {
+		return Caller{}, SessionToken{}, err
+	}
+	verdict, err := offer.decide(inviter)
+	if err != nil && !p.reread {
+		err = errCopyDenies
+	}
+	if err != nil {
+		return Caller{}, SessionToken{}, err
+	}
+	if offer.Contact.Invitation.Role != RoleMember && !p.reread {
+		return Caller{}, SessionToken{}, errCopyDenies // nothing is written here that would hold the inviter as they are
+	}
+	if offer.Contact.Invitation.Role != RoleMember {
+		return Caller{}, SessionToken{}, Refuse(InvitationWaits, "An invitation waits for you. Open the link in its mail.")
+	}
+	a, token := offer.acceptance(p.World, p.join.FirstName, p.join.LastName, p.join.Password)
+	a.Inviter, a.Join = inviter, &p.join
+	a.admit(p.World, verdict)
+	return Caller{Organization: offer.Organization, Member: a.Member, Session: a.Session}, token, p.Store.Accept(ctx, a)
+}
+
+// enter makes a new member of the join, who is in or waits.
+func (p *proof) enter(ctx context.Context, open OpenLink, contact Contact) (Caller, SessionToken, error) {
+	o, l, now := open.Organization, open.Link, p.World.Instant()
+	owner, err := p.now(ctx, o.ID, l.Owner)
+	if err != nil {
+		return Caller{}, SessionToken{}, err
+	}
+	c := l.caseOf(owner, p.join.Address)
+	c.Proven = true
+	verdict := Decide(o.Settings, c)
+	if !verdict.Stands() && !p.reread && !owner.Itself {
+		return Caller{}, SessionToken{}, errCopyDenies
+	}
+	if !verdict.Stands() {
+		return Caller{}, SessionToken{}, errLinkDisabled() // maybe for this address alone, since it was begun with
+	}
+	m := Member{
+		ID: NewMemberID(p.World), Organization: o.ID, Type: l.Offer.Type, Role: l.Offer.Role,
+		FirstName: p.join.FirstName, LastName: p.join.LastName, Email: p.join.Address.Value, EmailVerified: true, Locale: p.join.Locale,
+		Entry: Entry{Channel: ChannelInviteLink, Link: l.ID, Inviter: owner.ID}, CreatedAt: now, UpdatedAt: now, Version: 1,
+	}
+	m.enter(verdict, now)
+	credentials := Credentials{Password: p.join.Password, Epoch: 1}
+	session, token := NewSession(p.World, o.ID, m.ID, credentials.Epoch)
+	if contact.Version == 0 {
+		contact = Contact{ID: p.contact, Address: p.join.Address}
+	}
+	a := Admission{Organization: o.ID, Join: p.join, Contact: contact, Link: l, Owner: owner, Member: m, Credentials: credentials,
+		Session: session, Notice: newNotice(p.World), At: now}
+	return Caller{Organization: o, Member: m, Session: session}, token, p.Store.Admit(ctx, a)
+}
+
+// now is an actor as they are: as the link or the invitation says, until the table has told that they have changed.
+func (p *proof) now(ctx context.Context, org OrganizationID, a Actor) (Actor, error) {
+	if !p.reread || a.Itself {
+		return a, nil
+	}
+	return actorNow(ctx, p.Store, org, a)
+}
+
+// enter lets a member in, or makes them wait, as the policy said.
+func (m *Member) enter(v Verdict, now time.Time) {
+	m.Status, m.JoinedAt, m.Request = MemberActive, now, Request{}
+	if v.Answer != Allow {
+		m.Status, m.JoinedAt, m.Request = MemberPendingApproval, time.Time{}, Request{At: now, Rule: v.Rule}
+	}
+}
