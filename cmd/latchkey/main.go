@@ -1,8 +1,8 @@
-// Latchkey is the operator's command line: it founds organizations, changes what only the operator may change, and says
-// what a deployment lacks. `latchkey help` lists the commands.
+// Latchkey is the operator's command line: it founds organizations, changes what only the operator may change, says what
+// a deployment lacks, and invites the people of a list. `latchkey help` lists the commands.
 //
-// It exits with 0 if it did what it was told, with 1 if that failed or doctor found something missing, and with 2 if
-// the command line makes no sense.
+// It exits with 0 if it did what it was told, with 1 if that failed, doctor found something missing or somebody of a list
+// could not be invited, and with 2 if the command line makes no sense.
 package main
 
 import (
@@ -24,11 +24,14 @@ import (
 	"latchkey/internal/onboarding"
 )
 
-func main() {
+func main() { os.Exit(start(pause)) }
+
+// start does what the process was told. A second Ctrl-C ends it at once.
+func start(wait waiting) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
-	stop()
-	os.Exit(code)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	return run(ctx, os.Args[1:], call{in: os.Stdin, out: os.Stdout, errs: os.Stderr, wait: wait})
 }
 
 // command is something that can be asked for.
@@ -38,11 +41,19 @@ type command struct {
 	text    string   // what help tells beyond the summary
 	needs   []string // flags that must be given
 	takes   []string // flags that may be given, besides those of every command
+	remote  bool     // whether it speaks to the API, as anybody does, and not to AWS
 	run     func(context.Context, *call) error
 }
 
-// everywhere are the flags of every command.
+// everywhere are the flags of every command that is not remote.
 var everywhere = []string{"table", "region"}
+
+func (cmd command) flags() []string {
+	if cmd.remote {
+		return slices.Concat(cmd.needs, cmd.takes)
+	}
+	return slices.Concat(cmd.needs, cmd.takes, everywhere)
+}
 
 func commands() []command {
 	return []command{
@@ -75,6 +86,12 @@ func commands() []command {
 			needs: []string{"id"}, run: showOrganization,
 		},
 		{
+			name: "invite", summary: "invite the people of a list", text: inviteText,
+			needs:  []string{"csv", "url", "organization"},
+			takes:  []string{"dry-run", "report", "member-type", "role", "locale", "no-notify", "resend", "token-stdin", "quiet"},
+			remote: true, run: runInvite,
+		},
+		{
 			name: "doctor", summary: "say what a deployment lacks",
 			text: "It looks at the table, the master key, the base URL, the mail account, the sender and SMS, and changes\n" +
 				"nothing. It prints a line per check: ok, missing or cannot tell, and below it what to do. It exits with 1\n" +
@@ -102,10 +119,11 @@ type options struct {
 	baseURL, masterKeySecret, sender, configurationSet string
 	timeout                                            time.Duration
 	json                                               bool
+	invite                                             inviteOptions
 }
 
 func newFlags() (*flag.FlagSet, *options) {
-	o := &options{locale: onboarding.Locales[0]}
+	o := &options{}
 	f := flag.NewFlagSet("latchkey", flag.ContinueOnError)
 	f.SetOutput(io.Discard)
 	f.StringVar(&o.table, "table", os.Getenv("LATCHKEY_TABLE"), "`NAME` of the DynamoDB table (LATCHKEY_TABLE)")
@@ -115,7 +133,7 @@ func newFlags() (*flag.FlagSet, *options) {
 	f.StringVar(&o.adminEmail, "admin-email", "", "email `ADDRESS` of the first administrator")
 	f.StringVar(&o.adminFirstName, "admin-first-name", "", "the administrator's first `NAME`")
 	f.StringVar(&o.adminLastName, "admin-last-name", "", "the administrator's last `NAME`")
-	f.Func("locale", "`LANGUAGE` of the organization and its administrator: en (default) or de", func(s string) error {
+	f.Func("locale", "`LANGUAGE`, en or de: a new organization's (default en); an invitation's (default its organization's)", func(s string) error {
 		l, ok := onboarding.ParseLocale(s)
 		if o.locale = l; !ok {
 			return fmt.Errorf("the languages are %v", onboarding.Locales)
@@ -137,14 +155,17 @@ func newFlags() (*flag.FlagSet, *options) {
 		"`NAME` of the SES configuration set (LATCHKEY_CONFIGURATION_SET)")
 	f.DurationVar(&o.timeout, "timeout", 10*time.Second, "`TIME` that one check may take; 10s if not given")
 	f.BoolVar(&o.json, "json", false, "print JSON, for programs")
+	o.invite.define(f)
 	return f, o
 }
 
 // call is a command under way.
 type call struct {
 	*options
-	in  io.Reader
-	out io.Writer
+	in   io.Reader
+	out  io.Writer
+	errs io.Writer
+	wait waiting
 }
 
 // usageError is a command line that makes no sense.
@@ -155,24 +176,25 @@ func (e usageError) Error() string { return string(e) }
 func usagef(format string, args ...any) error { return usageError(fmt.Sprintf(format, args...)) }
 
 // run does what the arguments ask for and returns the exit code.
-func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) int {
+func run(ctx context.Context, args []string, c call) int {
 	flags, o := newFlags()
-	err := dispatch(ctx, args, flags, &call{options: o, in: in, out: out})
+	c.options = o
+	err := dispatch(ctx, args, flags, &c)
 	var usage usageError
 	switch {
 	case err == nil:
 		return 0
-	case errors.Is(err, errMissing): // doctor has said what
+	case errors.Is(err, errMissing), errors.Is(err, errNotAll): // it has been said what, or who
 		return 1
 	case errors.As(err, &usage):
-		fmt.Fprintln(errs, "latchkey:", usage)
+		fmt.Fprintln(c.errs, "latchkey:", usage)
 		return 2
 	}
 	reason, remedy := o.explain(err)
 	if remedy != "" {
 		reason += ": " + remedy
 	}
-	fmt.Fprintln(errs, "latchkey:", reason)
+	fmt.Fprintln(c.errs, "latchkey:", reason)
 	return 1
 }
 
@@ -251,7 +273,7 @@ func under(word string) []command {
 // check refuses flags that mean nothing to the command, and their absence where it needs them.
 func (cmd command) check(flags *flag.FlagSet) (err error) {
 	given := map[string]bool{}
-	allowed := slices.Concat(everywhere, cmd.needs, cmd.takes)
+	allowed := cmd.flags()
 	flags.Visit(func(f *flag.Flag) {
 		if given[f.Name] = true; !slices.Contains(allowed, f.Name) {
 			err = usagef("%s takes no --%s; see latchkey help %s", cmd.name, f.Name, cmd.name)
@@ -298,7 +320,7 @@ func overview(out io.Writer) error {
 	for _, cmd := range commands() {
 		fmt.Fprintf(w, "  %s\t%s\n", cmd.name, cmd.summary)
 	}
-	fmt.Fprint(w, "\nEvery command takes\n\n")
+	fmt.Fprint(w, "\nEvery command but invite takes\n\n")
 	flags, _ := newFlags()
 	for _, name := range everywhere {
 		fmt.Fprint(w, describe(flags, name))
@@ -330,7 +352,7 @@ func (cmd command) help(out io.Writer) error {
 	}
 	fmt.Fprintln(out)
 	w := columns(out)
-	for _, name := range slices.Concat(cmd.needs, cmd.takes, everywhere) {
+	for _, name := range cmd.flags() {
 		fmt.Fprint(w, describe(flags, name))
 	}
 	return w.Flush()

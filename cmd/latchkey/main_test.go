@@ -36,7 +36,7 @@ import (
 var update = flag.Bool("update", false, "write what the stories expect anew")
 
 func TestMain(m *testing.M) {
-	testscript.Main(stopping{m}, map[string]func(){"latchkey": main})
+	testscript.Main(stopping{m}, map[string]func(){"latchkey": func() { os.Exit(start(noted)) }})
 }
 
 // stopping stops the database behind the tests; testscript.Main does not come back.
@@ -80,10 +80,18 @@ func TestStories(t *testing.T) {
 			for _, name := range slices.Sorted(maps.Keys(environment(aws.URL))) {
 				e.Setenv(name, environment(aws.URL)[name])
 			}
+			api := startAPI(t)
+			e.Defer(api.Close)
+			e.Values["api"] = api
+			e.Setenv("API", api.URL)
+			e.Setenv("HOST", api.Listener.Addr().String())
+			e.Setenv("TOKEN", api.token)
+			e.Setenv("WAITED", filepath.Join(e.WorkDir, "waited"))
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"table": makeTable, "items": listItems, "exits": exits, "used": used, "signs-in": signsIn,
+			"api": commandAPI, "people": writePeople, "mode": checkMode, "tally": tally, "token": writeToken,
 		},
 	})
 }
@@ -258,7 +266,7 @@ func TestOfManyFoundersAtOnceOneFounds(t *testing.T) {
 	for i := range founders {
 		running.Go(func() {
 			codes[i] = run(t.Context(), []string{"organization", "create", "--table", name, "--id", "acme", "--name", "Acme",
-				"--admin-email", fmt.Sprintf("admin%d@acme.com", i)}, nil, &said[i], &said[i])
+				"--admin-email", fmt.Sprintf("admin%d@acme.com", i)}, call{out: &said[i], errs: &said[i]})
 		})
 	}
 	running.Wait()

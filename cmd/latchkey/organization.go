@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -15,8 +16,8 @@ import (
 )
 
 const (
-	patience    = 30 * time.Second // with all that an organization's command does
-	maxPassword = 4 << 10          // more than the domain takes
+	patience  = 30 * time.Second // with all that an organization's command does
+	maxSecret = 4 << 10          // more than the domain takes
 )
 
 // open returns the store that the flags name, and the use case over it.
@@ -36,7 +37,7 @@ func createOrganization(ctx context.Context, c *call) error {
 	var password string
 	if c.passwordStdin {
 		var err error
-		if password, err = readPassword(c.in); err != nil {
+		if password, err = readSecret(c.in, "password"); err != nil {
 			return err
 		}
 	}
@@ -47,7 +48,7 @@ func createOrganization(ctx context.Context, c *call) error {
 		return err
 	}
 	o, m, err := founding.Found(ctx, onboarding.FoundCommand{
-		ID: c.id, Name: c.name, Locale: c.locale, DailySendLimit: c.dailySendLimit, Password: password,
+		ID: c.id, Name: c.name, Locale: cmp.Or(c.locale, onboarding.Locales[0]), DailySendLimit: c.dailySendLimit, Password: password,
 		Admin: onboarding.Invitee{Address: c.adminEmail, FirstName: c.adminFirstName, LastName: c.adminLastName},
 	})
 	if err != nil {
@@ -69,15 +70,15 @@ func createOrganization(ctx context.Context, c *call) error {
 	return w.Flush()
 }
 
-// readPassword reads the first line, without its end.
-func readPassword(in io.Reader) (string, error) {
-	line, err := bufio.NewReader(io.LimitReader(in, maxPassword)).ReadString('\n')
+// readSecret reads the first line, without its end.
+func readSecret(in io.Reader, what string) (string, error) {
+	line, err := bufio.NewReader(io.LimitReader(in, maxSecret)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
-		return "", fmt.Errorf("read the password: %w", err)
+		return "", fmt.Errorf("read the %s: %w", what, err)
 	}
 	line = strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
 	if line == "" {
-		return "", errors.New("no password: the first line of standard input is empty")
+		return "", fmt.Errorf("no %s: the first line of standard input is empty", what)
 	}
 	return line, nil
 }

@@ -261,6 +261,9 @@ var operations = map[string]operation{
 	"POST /v1/organizations/{org}/invitations": {
 		body: `{"recipients":[{"email":"b@example.com"}]}`, member: "403 forbidden",
 	},
+	"POST /v1/organizations/{org}/invitations/preview": {
+		body: `{"recipients":[{"email":"b@example.com"}]}`, member: "403 forbidden",
+	},
 	"POST /v1/organizations/{org}/invitations/{id}/resend": {member: "404 not_found"},
 	"POST /v1/organizations/{org}/invitations/{id}/revoke": {member: "404 not_found"},
 	"GET /v1/organizations/{org}/members":                  {member: "200"},

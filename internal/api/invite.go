@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 
@@ -20,6 +21,7 @@ func CreateInvite(e Edge, world onboarding.World, store InviteStore, keys onboar
 	s := &inviting{e, gate{store, world}, repeatable{store, world}, onboarding.Inviting{World: world, Store: store, Keys: keys}}
 	m := NewMux(e)
 	m.handle("POST /v1/organizations/{org}/invitations", s.create)
+	m.handle("POST /v1/organizations/{org}/invitations/preview", s.preview)
 	return m
 }
 
@@ -31,7 +33,8 @@ type inviting struct {
 }
 
 type inviteRequest struct {
-	Recipients []inviteeRequest `json:"recipients"`
+	Recipients []inviteeRequest `json:"recipients,omitempty"`
+	Text       string           `json:"text,omitempty"`
 	MemberType string           `json:"member_type,omitempty"`
 	Role       string           `json:"role,omitempty"`
 	JobTitle   string           `json:"job_title,omitempty"`
@@ -44,17 +47,15 @@ type inviteeRequest struct {
 	Email     string `json:"email"`
 	FirstName string `json:"first_name,omitempty"`
 	LastName  string `json:"last_name,omitempty"`
+	JobTitle  string `json:"job_title,omitempty"`
 }
 
 // command checks what is the same for all recipients. What is wrong with one of them is its own verdict.
 func (b inviteRequest) command() (c onboarding.InviteCommand, err error) {
 	c = onboarding.InviteCommand{Type: onboarding.Employee, Role: onboarding.RoleMember, Notify: b.Notify == nil || *b.Notify}
 	var ok bool
-	if len(b.Recipients) == 0 {
-		return c, onboarding.InvalidField("/recipients", "required", "Name at least one recipient.")
-	}
-	if len(b.Recipients) > onboarding.MaxRecipients {
-		return c, onboarding.InvalidField("/recipients", "too_many", "A request takes at most 1,000 recipients; this one has "+strconv.Itoa(len(b.Recipients))+".")
+	if c.Recipients, err = b.invitees(); err != nil {
+		return c, err
 	}
 	if b.MemberType != "" {
 		if c.Type, ok = onboarding.ParseMemberType(b.MemberType); !ok {
@@ -81,10 +82,43 @@ func (b inviteRequest) command() (c onboarding.InviteCommand, err error) {
 	if c.JobTitle, err = onboarding.ParseName(b.JobTitle); err != nil {
 		return c, onboarding.InvalidField("/job_title", "invalid", err.Error())
 	}
-	for _, r := range b.Recipients {
-		c.Recipients = append(c.Recipients, onboarding.Invitee{Address: r.Email, FirstName: r.FirstName, LastName: r.LastName})
-	}
 	return c, nil
+}
+
+// invitees are the recipients, named one by one or as a list that somebody pasted.
+func (b inviteRequest) invitees() ([]onboarding.Invitee, error) {
+	pointer, all := "/recipients", make([]onboarding.Invitee, len(b.Recipients))
+	for i, r := range b.Recipients {
+		all[i] = onboarding.Invitee{Address: r.Email, FirstName: r.FirstName, LastName: r.LastName, JobTitle: r.JobTitle}
+	}
+	if b.Text != "" {
+		if len(all) > 0 {
+			return nil, onboarding.InvalidField("/text", "not_applicable", "Give either recipients or text.")
+		}
+		list, err := onboarding.ParseList(b.Text, "", digits{})
+		if err != nil {
+			return nil, onboarding.InvalidValue("/text", err)
+		}
+		pointer, all = "/text", list.Invitees()
+	}
+	switch {
+	case len(all) == 0:
+		return nil, onboarding.InvalidField(pointer, "required", "Name at least one recipient.")
+	case len(all) > onboarding.MaxRecipients:
+		return nil, onboarding.InvalidField(pointer, "too_many", "A request takes at most 1,000 recipients; this one has "+strconv.Itoa(len(all))+".")
+	}
+	return all, nil
+}
+
+// digits tells a telephone number from other text, and knows nothing of what it is for: nobody is invited by phone yet.
+type digits struct{}
+
+// Phone takes every number with its country code for a mobile one.
+func (digits) Phone(text, _ string) (onboarding.PhoneNumber, error) {
+	if n := len(text); text[0] != '+' || n < 9 || n > 16 {
+		return onboarding.PhoneNumber{}, errors.New("this is not a phone number")
+	}
+	return onboarding.PhoneNumber{E164: text, Use: onboarding.PhoneMobile}, nil
 }
 
 type inviteAnswer struct {
@@ -122,6 +156,63 @@ func (s *inviting) create(w http.ResponseWriter, r *http.Request) error {
 		return s.answer(caller.Organization.ID, results), nil
 	})
 }
+
+type previewAnswer struct {
+	Results []previewResultJSON              `json:"results"`
+	Summary map[onboarding.InviteVerdict]int `json:"summary"`
+	Left    int                              `json:"left_today"`
+}
+
+type previewResultJSON struct {
+	Input     string             `json:"input"`
+	Verdict   string             `json:"verdict"`
+	Reason    *string            `json:"reason"`
+	Recipient *recipientOnlyJSON `json:"recipient"`
+	Joins     *string            `json:"joins"`
+}
+
+// recipientOnlyJSON is an address in its one form.
+type recipientOnlyJSON struct {
+	Type  string `json:"type"`
+	Value string `json:"value"`
+}
+
+// preview says what create would, and writes nothing.
+func (s *inviting) preview(w http.ResponseWriter, r *http.Request) error {
+	caller, err := s.caller(r)
+	if err != nil {
+		return err
+	}
+	var body inviteRequest
+	if err := readJSON(r, &body); err != nil {
+		return err
+	}
+	command, err := body.command()
+	if err != nil {
+		return err
+	}
+	preview, err := s.useCase.Preview(r.Context(), caller, command)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, toPreview(preview))
+}
+
+func toPreview(p onboarding.Preview) previewAnswer {
+	answer := previewAnswer{Results: make([]previewResultJSON, len(p.Results)), Summary: map[onboarding.InviteVerdict]int{}, Left: p.Left}
+	for i, r := range p.Results {
+		one := previewResultJSON{Input: r.Input, Verdict: string(r.Verdict), Reason: orNull(r.Reason), Joins: orNull(joins[r.Joins])}
+		if r.Address != (onboarding.Address{}) {
+			one.Recipient = &recipientOnlyJSON{string(r.Address.Kind), r.Address.Value}
+		}
+		answer.Results[i] = one
+		answer.Summary[r.Verdict]++
+	}
+	return answer
+}
+
+// joins are the words for whether somebody would be in at once.
+var joins = map[onboarding.Answer]string{onboarding.Allow: "at_once", onboarding.NeedsApproval: "waits"}
 
 // answer shows the results. A link is shown once, and not kept.
 func (s *inviting) answer(org onboarding.OrganizationID, results []onboarding.InviteResult) outcome {

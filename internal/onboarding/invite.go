@@ -15,6 +15,8 @@ const (
 	resendPause    = time.Minute // between two mails of one invitation
 	inviteAttempts = 4           // at one address that others write too
 	inviteWorkers  = 16
+
+	overLimit = "today's sending limit of the organization is reached"
 )
 
 // Invitee is one recipient as asked for. Address is as it was typed.
@@ -22,6 +24,17 @@ type Invitee struct {
 	Address   string
 	FirstName string
 	LastName  string
+	JobTitle  string     // empty: the command's
+	Listed    *ListEntry // what it was read from, if it stood in a list
+}
+
+// Invitees are the recipients of a list, each entry one.
+func (l List) Invitees() []Invitee {
+	all := make([]Invitee, len(l.Entries))
+	for i, e := range l.Entries {
+		all[i] = Invitee{Address: e.Address.Value, FirstName: e.FirstName, LastName: e.LastName, JobTitle: e.JobTitle, Listed: &l.Entries[i]}
+	}
+	return all
 }
 
 // InviteCommand invites up to MaxRecipients addresses alike.
@@ -78,6 +91,8 @@ type InviteStore interface {
 	ReadContacts(ctx context.Context, org OrganizationID, ids []ContactID) (map[ContactID]Contact, error)
 	// ReadContact returns ErrNotFound if the address is unknown.
 	ReadContact(ctx context.Context, org OrganizationID, id ContactID) (Contact, error)
+	// ReadUsage answers how many sends the organization has used on a UTC day.
+	ReadUsage(ctx context.Context, org OrganizationID, day time.Time) (int, error)
 	// ReadMemberStatus answers the status of each member that exists.
 	ReadMemberStatus(ctx context.Context, org OrganizationID, ids []MemberID) (map[MemberID]MemberStatus, error)
 }
@@ -92,6 +107,23 @@ type Inviting struct {
 // Invite answers a result for every recipient, in their order. A bad recipient never stops a good one. It refuses the
 // whole request only where the caller may not invite at all.
 func (u Inviting) Invite(ctx context.Context, caller Caller, cmd InviteCommand) ([]InviteResult, error) {
+	b, err := u.begin(caller, cmd)
+	if err != nil {
+		return nil, err
+	}
+	waiting := b.sort()
+	if cmd.Repeated {
+		if waiting, err = b.recognise(ctx, waiting); err != nil {
+			return nil, err
+		}
+	}
+	if err := b.write(ctx, waiting); err != nil {
+		return nil, err
+	}
+	return b.results, nil
+}
+
+func (u Inviting) begin(caller Caller, cmd InviteCommand) (*batch, error) {
 	if !caller.Rights().Invite {
 		return nil, Refuse(Forbidden, caller.offers(Offer{Employee, RoleMember}).Sentence)
 	}
@@ -102,17 +134,7 @@ func (u Inviting) Invite(ctx context.Context, caller Caller, cmd InviteCommand) 
 	if cmd.Locale == "" {
 		b.cmd.Locale = caller.Organization.Settings.DefaultLocale
 	}
-	waiting := b.sort()
-	if cmd.Repeated {
-		var err error
-		if waiting, err = b.recognise(ctx, waiting); err != nil {
-			return nil, err
-		}
-	}
-	if err := b.write(ctx, waiting); err != nil {
-		return nil, err
-	}
-	return b.results, nil
+	return b, nil
 }
 
 // batch is one request under way. results has a place for each recipient; each is filled once.
@@ -137,6 +159,9 @@ func (b *batch) sort() []candidate {
 	var candidates []candidate
 	for i, r := range b.cmd.Recipients {
 		b.results[i].Input = r.Address
+		if b.listed(i, r.Listed) {
+			continue
+		}
 		address, err := ParseEmail(r.Address)
 		if err != nil {
 			b.results[i].Verdict, b.results[i].Reason = InvalidAddress, err.Error()
@@ -146,6 +171,11 @@ func (b *batch) sort() []candidate {
 		last, err2 := ParseName(r.LastName)
 		if err := errors.Join(err1, err2); err != nil {
 			b.results[i].Verdict, b.results[i].Reason = InvalidAddress, "name: "+err.Error()
+			continue
+		}
+		title, err := ParseName(r.JobTitle)
+		if err != nil {
+			b.results[i].Verdict, b.results[i].Reason = InvalidAddress, "job title: "+err.Error()
 			continue
 		}
 		id := NewContactID(b.caller.Organization.Salt, address)
@@ -158,9 +188,35 @@ func (b *batch) sort() []candidate {
 			b.results[i].Verdict, b.results[i].Reason = Denied, verdict.Sentence
 			continue
 		}
-		candidates = append(candidates, candidate{i, b.offer(id, address, first, last)})
+		offer := b.offer(id, address, first, last)
+		if title != "" {
+			offer.Invitation.JobTitle = title
+		}
+		candidates = append(candidates, candidate{i, offer})
 	}
 	return candidates
+}
+
+// listed shows an entry of a list as it stood there, and reports whether it has its verdict already. What a good one holds
+// besides is told, not kept: nobody is invited by phone, or into a place, yet.
+func (b *batch) listed(i int, e *ListEntry) bool {
+	if e == nil {
+		return false
+	}
+	r := &b.results[i]
+	r.Input, r.Verdict, r.Reason = e.Input, e.Verdict, e.Reason
+	switch {
+	case e.Verdict != "":
+		return true
+	case e.Address.Kind == Phone:
+		r.Verdict, r.Reason = InvalidAddress, "phone numbers cannot be invited yet"
+		return true
+	case e.Other != Address{}:
+		r.Reason = "the phone number was left out"
+	case e.Department != "" || e.Group != "":
+		r.Reason = "department and group were left out"
+	}
+	return false
 }
 
 // offer is the contact as a new invitation makes it.
@@ -227,7 +283,7 @@ func (b *batch) write(ctx context.Context, waiting []candidate) error {
 		waiting = waiting[n:]
 	}
 	for _, c := range waiting {
-		b.results[c.place].Verdict, b.results[c.place].Reason = OverLimit, "today's sending limit of the organization is reached"
+		b.results[c.place].Verdict, b.results[c.place].Reason = OverLimit, overLimit
 	}
 	if b.cmd.Notify && allowance > 0 {
 		// All is written: what cannot be given back stays counted, and the request has not failed.
@@ -365,7 +421,9 @@ func (b *batch) mayResend(c Contact) bool {
 // settle writes a recipient's result down. Somebody else's invitation is shown only to whom may see it.
 func (b *batch) settle(place int, v InviteVerdict, reason string, c *Contact) {
 	r := &b.results[place]
-	r.Verdict, r.Reason = v, reason
+	if r.Verdict = v; reason != "" {
+		r.Reason = reason
+	}
 	if !c.Invited || !MaySee(b.caller, *c) {
 		return
 	}

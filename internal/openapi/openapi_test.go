@@ -27,6 +27,7 @@ func TestOperationsAreTheJSONRoutes(t *testing.T) {
 	want := []string{
 		"GET /v1/organizations/{org}/invitations",
 		"POST /v1/organizations/{org}/invitations",
+		"POST /v1/organizations/{org}/invitations/preview",
 		"GET /v1/organizations/{org}/invitations/{id}",
 		"POST /v1/organizations/{org}/invitations/{id}/resend",
 		"POST /v1/organizations/{org}/invitations/{id}/revoke",

@@ -33,7 +33,8 @@ func TestAJobCostsSoManyCalls(t *testing.T) {
 	s.ok(err)
 	gathering := s.owed()
 	s.invite("invited@example.com")
-	begun, invited, again := s.attempt(fair, "new@example.com"), s.attempt(fair, "invited@example.com"), s.attempt(fair, "again@example.com")
+	begun, again := s.attempt(fair, "new@example.com"), s.attempt(fair, "again@example.com")
+	invited := s.attempt(fair, "invited@example.com")
 	by := func(a attempt) func(*table.Table) error {
 		return func(store *table.Table) error {
 			_, _, err := s.joining(store).Verify(t.Context(), acme, a.token, a.code)
@@ -78,8 +79,9 @@ func TestAJobCostsSoManyCalls(t *testing.T) {
 			return err
 		}, []string{"BatchGetItem"}},
 		"begin to join": {func(store *table.Table) error {
-			_, _, err := s.joining(store).Begin(t.Context(), acme, s.linkToken(fair), onboarding.JoinProfile{Address: s.email("begin@example.com"),
-				FirstName: "Ann", LastName: "Lee", Password: password}, source)
+			_, _, err := s.joining(store).Begin(t.Context(), acme, s.linkToken(fair),
+				onboarding.JoinProfile{Address: s.email("begin@example.com"),
+					FirstName: "Ann", LastName: "Lee", Password: password}, source)
 			return err
 		}, []string{"BatchGetItem", "UpdateItem", "UpdateItem", "UpdateItem", "PutItem"}},
 		"look at a join": {func(store *table.Table) error {
@@ -90,11 +92,15 @@ func TestAJobCostsSoManyCalls(t *testing.T) {
 			_, err := s.joining(store).SendCode(t.Context(), acme, old.token)
 			return err
 		}, []string{"BatchGetItem", "BatchGetItem", "UpdateItem", "UpdateItem", "UpdateItem"}},
-		"join":            {by(begun), []string{"BatchGetItem", "UpdateItem", "UpdateItem", "UpdateItem", "BatchGetItem", "TransactWriteItems"}},
-		"join as invited": {by(invited), []string{"BatchGetItem", "UpdateItem", "UpdateItem", "UpdateItem", "BatchGetItem", "TransactWriteItems"}},
-		"join again":      {by(again), []string{"BatchGetItem", "UpdateItem", "UpdateItem", "UpdateItem", "BatchGetItem", "GetItem", "TransactWriteItems"}},
+		"join": {by(begun), []string{"BatchGetItem", "UpdateItem", "UpdateItem", "UpdateItem", "BatchGetItem",
+			"TransactWriteItems"}},
+		"join as invited": {by(invited), []string{"BatchGetItem", "UpdateItem", "UpdateItem", "UpdateItem", "BatchGetItem",
+			"TransactWriteItems"}},
+		"join again": {by(again), []string{"BatchGetItem", "UpdateItem", "UpdateItem", "UpdateItem", "BatchGetItem",
+			"GetItem", "TransactWriteItems"}},
 		"approve": {func(store *table.Table) error {
-			_, err := s.approving(store).Decide(t.Context(), s.admin, onboarding.Decision{Applicant: waiting, Approve: true}, anyMember, s.request())
+			_, err := s.approving(store).Decide(t.Context(), s.admin, onboarding.Decision{Applicant: waiting, Approve: true},
+				anyMember, s.request())
 			return err
 		}, []string{"GetItem", "UpdateItem"}},
 		"approve three": {func(store *table.Table) error {
@@ -102,11 +108,13 @@ func TestAJobCostsSoManyCalls(t *testing.T) {
 			return err
 		}, []string{"GetItem", "GetItem", "GetItem", "UpdateItem", "UpdateItem", "UpdateItem"}},
 		"list requests": {func(store *table.Table) error {
-			_, _, err := store.ListJoinRequests(t.Context(), acme, onboarding.MemberPendingApproval, onboarding.RequestFilter{}, "", 50)
+			_, _, err := store.ListJoinRequests(t.Context(), acme, onboarding.MemberPendingApproval, onboarding.RequestFilter{},
+				"", 50)
 			return err
 		}, []string{"Query"}},
 		"list the requests of a link": {func(store *table.Table) error {
-			_, _, err := store.ListJoinRequests(t.Context(), acme, onboarding.MemberPendingApproval, onboarding.RequestFilter{Link: &fair.ID}, "", 50)
+			_, _, err := store.ListJoinRequests(t.Context(), acme, onboarding.MemberPendingApproval,
+				onboarding.RequestFilter{Link: &fair.ID}, "", 50)
 			return err
 		}, []string{"Query"}},
 		"list links": {func(store *table.Table) error {
@@ -114,7 +122,8 @@ func TestAJobCostsSoManyCalls(t *testing.T) {
 			return err
 		}, []string{"BatchGetItem", "Query"}},
 		"make a link": {func(store *table.Table) error {
-			_, err := s.configuring(store).CreateLink(t.Context(), s.admin, onboarding.LinkChange{Label: new("Fair")}, s.request())
+			_, err := s.configuring(store).CreateLink(t.Context(), s.admin, onboarding.LinkChange{Label: new("Fair")},
+				s.request())
 			return err
 		}, []string{"PutItem"}},
 		"change a link": {func(store *table.Table) error {
@@ -122,7 +131,8 @@ func TestAJobCostsSoManyCalls(t *testing.T) {
 			return err
 		}, []string{"BatchGetItem", "UpdateItem"}},
 		"change the settings": {func(store *table.Table) error {
-			_, err := s.configuring(store).ChangeSettings(t.Context(), s.caller(s.admin.Member.ID), anyOrganization, func(*onboarding.Settings) {})
+			_, err := s.configuring(store).ChangeSettings(t.Context(), s.caller(s.admin.Member.ID), anyOrganization,
+				func(*onboarding.Settings) {})
 			return err
 		}, []string{"UpdateItem"}},
 		"gather, and tell one administrator": {func(store *table.Table) error { return s.deliverOver(store, gathering) },

@@ -20,7 +20,8 @@ func TestFoundingMailsTheFirstAdministratorALink(t *testing.T) {
 	o, m, err := s.founding().Found(t.Context(), foundCommand())
 	s.ok(err)
 	stored := s.organization()
-	if stored.Name != "Acme" || len(stored.Salt) != 32 || !reflect.DeepEqual(stored.Settings, o.Settings) || stored.Settings.DailySendLimit != 2000 ||
+	if stored.Name != "Acme" || len(stored.Salt) != 32 || !reflect.DeepEqual(stored.Settings, o.Settings) ||
+		stored.Settings.DailySendLimit != 2000 ||
 		stored.Settings.WhoCanInvite != onboarding.AdminsInvite || stored.Settings.DefaultLocale != onboarding.German {
 		t.Errorf("%+v", stored)
 	}

@@ -100,8 +100,8 @@ func (s *stage) opens(token string) onboarding.Code {
 func TestEveryOrganizationHasALinkThatNobodyMade(t *testing.T) {
 	s := newStage(t, nobodyWaits)
 	l := s.defaultLink()
-	if s.item(linkSK(l.ID)) != nil || l.Version != 0 || !l.CreatedAt.IsZero() || l.Label != "" || l.OwnerName != "" || !l.Owner.ID.IsZero() ||
-		l.Now(s.Now()) != onboarding.InviteLinkActive || l.Offer != (onboarding.Offer{Type: onboarding.Employee, Role: onboarding.RoleMember}) {
+	if s.item(linkSK(l.ID)) != nil || l.Version != 0 || !l.CreatedAt.IsZero() || l.Label != "" || l.OwnerName != "" ||
+		!l.Owner.Itself || l.Now(s.Now()) != onboarding.InviteLinkActive || l.Offer.Role != onboarding.RoleMember {
 		t.Errorf("%+v", l)
 	}
 	token := s.linkToken(l)
@@ -116,14 +116,16 @@ func TestEveryOrganizationHasALinkThatNobodyMade(t *testing.T) {
 	next, err := s.act(changing(func(c *onboarding.LinkChange) { c.Label, c.MaxUses = new("Everybody"), new(3) }), l)
 	s.ok(err)
 	stored := s.defaultLink()
-	if !reflect.DeepEqual(next, stored) || stored.Version != 1 || stored.Label != "Everybody" || stored.Uses != 2 || stored.MaxUses != 3 ||
+	if !reflect.DeepEqual(next, stored) || stored.Version != 1 || stored.Label != "Everybody" || stored.Uses != 2 ||
+		stored.MaxUses != 3 ||
 		!stored.CreatedAt.Equal(s.Now()) || !stored.Owner.Itself || stored.OwnerName != "" || stored.Round != 1 {
 		t.Errorf("answered %+v, stored %+v", next, stored)
 	}
 	s.want("opened after it was changed", s.opens(token), "")
 	s.joins(stored, "mia@example.com")
 	s.want("opened after it was used up", s.opens(token), onboarding.LinkExhausted)
-	if stored = s.defaultLink(); stored.Uses != 3 || stored.Now(s.Now()) != onboarding.InviteLinkExhausted || !stored.UsedAt.Equal(s.Now()) {
+	if stored = s.defaultLink(); stored.Uses != 3 || stored.Now(s.Now()) != onboarding.InviteLinkExhausted ||
+		!stored.UsedAt.Equal(s.Now()) {
 		t.Errorf("%+v", stored)
 	}
 	_, _, err = s.store.ReadLink(t.Context(), "nowhere", l.ID)
@@ -137,7 +139,8 @@ func TestALinkIsMadeAsItIsAskedFor(t *testing.T) {
 	domains := []onboarding.Domain{{Name: "corp.com", Subdomains: true}, {Name: "example.com"}}
 	request := s.request()
 	create := func(edits ...func(*onboarding.LinkChange)) (onboarding.InviteLink, error) {
-		c := onboarding.LinkChange{Label: new("Fair"), Approval: new(onboarding.NeverApprove), Domains: &domains, MaxUses: new(10)}
+		c := onboarding.LinkChange{Label: new("Fair"), Approval: new(onboarding.NeverApprove), Domains: &domains,
+			MaxUses: new(10)}
 		for _, edit := range edits {
 			edit(&c)
 		}
@@ -145,9 +148,11 @@ func TestALinkIsMadeAsItIsAskedFor(t *testing.T) {
 	}
 	l, err := create()
 	s.ok(err)
-	if l.ID.Key() != request || l.Label != "Fair" || l.Round != 1 || len(l.Nonce) == 0 || l.Version != 1 || l.MaxUses != 10 || l.Uses != 0 ||
+	if l.ID.Key() != request || l.Label != "Fair" || l.Round != 1 || len(l.Nonce) == 0 || l.Version != 1 ||
+		l.MaxUses != 10 || l.Uses != 0 ||
 		!l.ExpiresAt.Equal(s.Now().Add(30*24*time.Hour)) || l.Owner != s.admin.Member.Actor() || l.OwnerName != "Ada Byron" ||
-		l.Terms.Approval != onboarding.NeverApprove || !slices.Equal(l.Terms.Domains, domains) || !l.CreatedAt.Equal(s.Now()) {
+		l.Terms.Approval != onboarding.NeverApprove || !slices.Equal(l.Terms.Domains, domains) ||
+		!l.CreatedAt.Equal(s.Now()) {
 		t.Errorf("%+v", l)
 	}
 	if stored := s.link(l.ID); !reflect.DeepEqual(stored, l) {
@@ -170,11 +175,13 @@ func TestALinkIsMadeAsItIsAskedFor(t *testing.T) {
 		edit func(*onboarding.LinkChange)
 		want string
 	}{
-		"no label":              {func(c *onboarding.LinkChange) { c.Label = nil }, "/label required"},
-		"an empty label":        {func(c *onboarding.LinkChange) { c.Label = new("") }, "/label required"},
-		"an end that is past":   {func(c *onboarding.LinkChange) { c.ExpiresAt = new(s.Now().Add(-time.Second)) }, "/expires_at past"},
-		"an end that is now":    {func(c *onboarding.LinkChange) { c.ExpiresAt = new(s.Now()) }, "/expires_at past"},
-		"guests without groups": {func(c *onboarding.LinkChange) { c.Type = new(onboarding.Guest) }, "forbidden: A guest needs at least one group that admits guests."},
+		"no label":       {func(c *onboarding.LinkChange) { c.Label = nil }, "/label required"},
+		"an empty label": {func(c *onboarding.LinkChange) { c.Label = new("") }, "/label required"},
+		"an end that is past": {func(c *onboarding.LinkChange) { c.ExpiresAt = new(s.Now().Add(-time.Second)) },
+			"/expires_at past"},
+		"an end that is now": {func(c *onboarding.LinkChange) { c.ExpiresAt = new(s.Now()) }, "/expires_at past"},
+		"guests without groups": {func(c *onboarding.LinkChange) { c.Type = new(onboarding.Guest) },
+			"forbidden: A guest needs at least one group that admits guests."},
 	} {
 		request = s.request()
 		if _, err := create(c.edit); fieldOf(err) != c.want {
@@ -228,12 +235,14 @@ func TestAChangeChangesWhatItNames(t *testing.T) {
 		if stored := s.link(l.ID); !reflect.DeepEqual(got, want) || !reflect.DeepEqual(stored, want) {
 			t.Errorf("%s: answered %+v, stored %+v, want %+v", name, got, stored, want)
 		}
-		again, err := do(s.configuring(s.store), t.Context(), caller, l.ID, func(onboarding.InviteLink) bool { return false }, want.RequestID)
+		again, err := do(s.configuring(s.store), t.Context(), caller, l.ID,
+			func(onboarding.InviteLink) bool { return false }, want.RequestID)
 		if err != nil || !reflect.DeepEqual(again, want) {
 			t.Errorf("%s, the same request again: %+v, %v", name, again, err)
 		}
 	}
-	_, err := changing()(s.configuring(s.store), t.Context(), s.admin, l.ID, func(onboarding.InviteLink) bool { return false }, s.request())
+	_, err := changing()(s.configuring(s.store), t.Context(), s.admin, l.ID,
+		func(onboarding.InviteLink) bool { return false }, s.request())
 	s.refused(err, onboarding.VersionMismatch)
 	if stored := s.link(l.ID); stored.Uses != 1 || stored.Round != 1 || !reflect.DeepEqual(stored.Nonce, l.Nonce) {
 		t.Errorf("%+v", stored)
@@ -242,7 +251,8 @@ func TestAChangeChangesWhatItNames(t *testing.T) {
 
 func TestALinkIsStoppedStartedAndMadeAnew(t *testing.T) {
 	s := newStage(t)
-	for name, l := range map[string]onboarding.InviteLink{"the default link": s.defaultLink(), "a link that was made": s.named(s.admin)} {
+	for name, l := range map[string]onboarding.InviteLink{"the default link": s.defaultLink(),
+		"a link that was made": s.named(s.admin)} {
 		token, version := s.linkToken(l), l.Version
 		step := func(do linkAct, written bool, opened onboarding.Code) {
 			t.Helper()
@@ -252,7 +262,8 @@ func TestALinkIsStoppedStartedAndMadeAnew(t *testing.T) {
 			if written {
 				version++
 			}
-			if stored := s.link(l.ID); !reflect.DeepEqual(got, stored) || stored.Version != version || stored.UpdatedAt.Equal(s.Now()) != written {
+			if stored := s.link(l.ID); !reflect.DeepEqual(got, stored) || stored.Version != version ||
+				stored.UpdatedAt.Equal(s.Now()) != written {
 				t.Errorf("%s: answered %+v, stored %+v", name, got, stored)
 			}
 			s.want(name, s.opens(token), opened)
@@ -263,7 +274,8 @@ func TestALinkIsStoppedStartedAndMadeAnew(t *testing.T) {
 		step(enabling, true, "")
 		step(enabling, false, "")
 		step(rotating, true, onboarding.LinkInvalid)
-		if next := s.link(l.ID); next.Round != 2 || s.opens(s.linkToken(next)) != "" || reflect.DeepEqual(next.Nonce, l.Nonce) {
+		if next := s.link(l.ID); next.Round != 2 || s.opens(s.linkToken(next)) != "" ||
+			reflect.DeepEqual(next.Nonce, l.Nonce) {
 			t.Errorf("%s: %+v", name, next)
 		}
 		step(disabling, true, onboarding.LinkInvalid) // the dead one does not even say that the new one is disabled
@@ -271,6 +283,10 @@ func TestALinkIsStoppedStartedAndMadeAnew(t *testing.T) {
 		step(rotating, true, onboarding.LinkInvalid)
 		s.want(name+" stays disabled", s.opens(s.linkToken(s.link(l.ID))), onboarding.LinkDisabled)
 	}
+	s.doing(enabling)(s.defaultLink()) // changed, and never used
+	s.changed(func(c *onboarding.LinkChange) { c.MaxUses = new(1) })(s.defaultLink())
+	s.joins(s.defaultLink(), "ann@example.com")
+	s.want("used up", s.opens(s.linkToken(s.defaultLink())), onboarding.LinkExhausted)
 	l := s.named(s.admin, func(c *onboarding.LinkChange) { c.ExpiresAt = new(s.Now().Add(time.Hour)) })
 	s.advance(time.Hour - time.Millisecond)
 	s.want("a moment before its end", s.opens(s.linkToken(l)), "")
@@ -293,21 +309,23 @@ func TestWhoMaySeeAndChangeALink(t *testing.T) {
 		link                       onboarding.InviteLink
 		seen, changed, rotated, on onboarding.Code
 	}{
-		"a member, their own":             {ann, anns, ok, ok, ok, ok},
-		"a member, another's":             {bob, anns, none, none, none, none},
-		"a member, an administrator's":    {ann, adas, none, none, none, none},
-		"a member, the default one":       {ann, other, ok, onboarding.Forbidden, onboarding.Forbidden, onboarding.Forbidden},
-		"a guest, the default one":        {guest, other, none, none, none, none},
-		"an applicant, the default one":   {waiting, other, none, none, none, none},
-		"an administrator, the default":   {s.admin, other, ok, ok, ok, ok},
-		"an administrator, their own":     {s.admin, adas, ok, ok, ok, ok},
-		"somebody, one that is not there": {s.admin, onboarding.InviteLink{ID: onboarding.NewLinkID(s.world())}, none, none, none, none},
+		"a member, their own":           {ann, anns, ok, ok, ok, ok},
+		"a member, another's":           {bob, anns, none, none, none, none},
+		"a member, an administrator's":  {ann, adas, none, none, none, none},
+		"a member, the default one":     {ann, other, ok, onboarding.Forbidden, onboarding.Forbidden, onboarding.Forbidden},
+		"a guest, the default one":      {guest, other, none, none, none, none},
+		"an applicant, the default one": {waiting, other, none, none, none, none},
+		"an administrator, the default": {s.admin, other, ok, ok, ok, ok},
+		"an administrator, their own":   {s.admin, adas, ok, ok, ok, ok},
+		"somebody, one that is not there": {s.admin, onboarding.InviteLink{ID: onboarding.NewLinkID(s.world())}, none, none,
+			none, none},
 	} {
 		before := s.items()
 		u := s.configuring(s.store)
 		_, err := u.Link(t.Context(), c.caller, c.link.ID)
 		s.want(name+" is seen", codeOf(err), c.seen)
-		_, err = changing(func(c *onboarding.LinkChange) { c.Label = new("mine") })(u, t.Context(), c.caller, c.link.ID, anyLink, s.request())
+		_, err = changing(func(c *onboarding.LinkChange) { c.Label = new("mine") })(u, t.Context(), c.caller, c.link.ID,
+			anyLink, s.request())
 		s.want(name+" is changed", codeOf(err), c.changed)
 		_, err = u.RotateLink(t.Context(), c.caller, c.link.ID, anyLink, s.request())
 		s.want(name+" is rotated", codeOf(err), c.rotated)
@@ -320,10 +338,12 @@ func TestWhoMaySeeAndChangeALink(t *testing.T) {
 		}
 	}
 	for name, caller := range map[string]onboarding.Caller{"a guest": guest, "an applicant": waiting} {
-		_, err := s.configuring(s.store).CreateLink(t.Context(), caller, onboarding.LinkChange{Label: new("mine")}, s.request())
+		_, err := s.configuring(s.store).CreateLink(t.Context(), caller, onboarding.LinkChange{Label: new("mine")},
+			s.request())
 		s.want(name+" makes one", codeOf(err), onboarding.Forbidden)
 	}
-	_, err := s.configuring(s.store).CreateLink(t.Context(), ann, onboarding.LinkChange{Label: new("mine"), Approval: new(onboarding.NeverApprove)}, s.request())
+	_, err := s.configuring(s.store).CreateLink(t.Context(), ann, onboarding.LinkChange{Label: new("mine"),
+		Approval: new(onboarding.NeverApprove)}, s.request())
 	s.want("a member's that lets in", fieldOf(err), "/approval not_allowed")
 	// What an administrator has changed is on their word, and no longer the member's.
 	s.changed(func(c *onboarding.LinkChange) { c.Approval = new(onboarding.NeverApprove) })(anns)
@@ -332,7 +352,8 @@ func TestWhoMaySeeAndChangeALink(t *testing.T) {
 	}
 	_, err = s.configuring(s.store).Link(t.Context(), ann, anns.ID)
 	s.refused(err, onboarding.NotFound)
-	if m := s.joins(s.link(anns.ID), "new@example.com").Member; m.Status != onboarding.MemberActive || m.Entry.Inviter != s.admin.Member.ID {
+	if m := s.joins(s.link(anns.ID), "new@example.com").Member; m.Status != onboarding.MemberActive ||
+		m.Entry.Inviter != s.admin.Member.ID {
 		t.Errorf("%+v", m)
 	}
 	s.configure(func(o *onboarding.Settings) { o.WhoCanInvite = onboarding.AdminsInvite })
@@ -436,7 +457,7 @@ func (s *stage) by(status onboarding.MemberStatus, link onboarding.LinkID, limit
 		}
 		for _, m := range page {
 			ids = append(ids, m.ID)
-			if m.Entry != (onboarding.Entry{Channel: onboarding.ChannelInviteLink, Link: link, Inviter: m.Entry.Inviter}) || m.Status != status {
+			if m.Entry.Channel != onboarding.ChannelInviteLink || m.Entry.Link != link || m.Status != status {
 				s.t.Errorf("%+v", m)
 			}
 		}
@@ -482,27 +503,31 @@ func TestWhoJoinedByALinkIsListed(t *testing.T) {
 func TestSettingsAreChanged(t *testing.T) {
 	s := newStage(t)
 	member := s.join("ann@example.com")
-	want := onboarding.Settings{WhoCanInvite: onboarding.EveryoneInvite, AllowLinkRegistration: false, RequestApproval: false,
+	want := onboarding.Settings{WhoCanInvite: onboarding.EveryoneInvite, AllowLinkRegistration: false,
+		RequestApproval:    false,
 		ExemptDomains:      []onboarding.Domain{{Name: "corp.com", Subdomains: true}, {Name: "example.com"}},
 		InvitationLifetime: 24 * time.Hour, LinkLifetime: 48 * time.Hour, DefaultLocale: onboarding.German, DailySendLimit: 7}
 	old, u := s.admin, s.configuring(s.store)
 	o, err := u.ChangeSettings(t.Context(), s.admin, anyOrganization, func(o *onboarding.Settings) { *o = want })
 	s.ok(err)
-	if stored := s.organization(); !reflect.DeepEqual(stored, o) || !reflect.DeepEqual(stored.Settings, want) || stored.Version != 2 {
+	if stored := s.organization(); !reflect.DeepEqual(stored, o) || !reflect.DeepEqual(stored.Settings, want) ||
+		stored.Version != 2 {
 		t.Errorf("answered %+v, stored %+v", o, stored)
 	}
 	// The caller was authenticated before that change: what it did is kept.
 	o, err = u.ChangeSettings(t.Context(), old, anyOrganization, func(o *onboarding.Settings) { o.RequestApproval = true })
 	s.ok(err)
 	want.RequestApproval = true
-	if stored := s.organization(); !reflect.DeepEqual(stored, o) || !reflect.DeepEqual(stored.Settings, want) || stored.Version != 3 {
+	if stored := s.organization(); !reflect.DeepEqual(stored, o) || !reflect.DeepEqual(stored.Settings, want) ||
+		stored.Version != 3 {
 		t.Errorf("answered %+v, stored %+v", o, stored)
 	}
 	// They say what they saw: it is not that any more.
 	_, err = u.ChangeSettings(t.Context(), old, func(o onboarding.Organization) bool { return o.Version == 1 },
 		func(o *onboarding.Settings) { o.RequestApproval = false })
 	s.refused(err, onboarding.VersionMismatch)
-	_, err = u.ChangeSettings(t.Context(), member, anyOrganization, func(o *onboarding.Settings) { o.RequestApproval = false })
+	_, err = u.ChangeSettings(t.Context(), member, anyOrganization,
+		func(o *onboarding.Settings) { o.RequestApproval = false })
 	s.refused(err, onboarding.Forbidden)
 	if stored := s.organization(); !reflect.DeepEqual(stored, o) {
 		t.Errorf("%+v", stored)
@@ -533,7 +558,8 @@ func TestThePolicyIsAskedOfWhatIsStored(t *testing.T) {
 	s.doing(disabling)(off)
 	before := len(s.items())
 	link := func(l onboarding.InviteLink, address string, proven bool) onboarding.Hypothesis {
-		return onboarding.Hypothesis{Channel: onboarding.ChannelInviteLink, Link: l.ID, Address: s.email(address), Proven: proven}
+		return onboarding.Hypothesis{Channel: onboarding.ChannelInviteLink, Link: l.ID, Address: s.email(address),
+			Proven: proven}
 	}
 	by := func(id onboarding.MemberID, role onboarding.Role) onboarding.Hypothesis {
 		return onboarding.Hypothesis{Channel: onboarding.ChannelInvitation, Inviter: id, Offer: onboarding.Offer{Role: role}}
@@ -542,24 +568,29 @@ func TestThePolicyIsAskedOfWhatIsStored(t *testing.T) {
 		ask  onboarding.Hypothesis
 		want string
 	}{
-		"the administrator invites":       {onboarding.Hypothesis{Channel: onboarding.ChannelInvitation}, "allow admin"},
-		"a member invites":                {by(ann.Member.ID, ""), "needs_approval approval_requested"},
-		"a member invites more":           {by(ann.Member.ID, onboarding.RoleAdmin), "deny role_ceiling"},
-		"somebody dismissed invites":      {by(gone.Member.ID, ""), "deny inviter_inactive"},
-		"nobody invites":                  {by(onboarding.NewMemberID(s.world()), ""), "/inviter_id unknown"},
-		"by the default link":             {link(s.defaultLink(), "bob@example.com", true), "needs_approval approval_requested"},
-		"exempt":                          {link(s.defaultLink(), "bob@corp.com", true), "allow exempt_domain"},
-		"exempt and unproven":             {link(s.defaultLink(), "bob@corp.com", false), "needs_approval unproven"},
-		"a role mailbox":                  {link(s.defaultLink(), "info@corp.com", true), "needs_approval approval_requested"},
-		"by a member's link":              {link(anns, "bob@corp.com", true), "allow exempt_domain"},
-		"by a link that lets in":          {link(adas, "bob@example.com", true), "allow link_admits"},
-		"by a disabled link":              {link(off, "bob@example.com", true), "deny link_disabled"},
-		"by a link that is not there":     {link(onboarding.InviteLink{ID: onboarding.NewLinkID(s.world())}, "bob@example.com", true), "/link_id unknown"},
-		"by a link, as an administrator":  {onboarding.Hypothesis{Channel: onboarding.ChannelInviteLink, Offer: onboarding.Offer{Role: onboarding.RoleAdmin}}, "deny links_make_members"},
+		"the administrator invites":  {onboarding.Hypothesis{Channel: onboarding.ChannelInvitation}, "allow admin"},
+		"a member invites":           {by(ann.Member.ID, ""), "needs_approval approval_requested"},
+		"a member invites more":      {by(ann.Member.ID, onboarding.RoleAdmin), "deny role_ceiling"},
+		"somebody dismissed invites": {by(gone.Member.ID, ""), "deny inviter_inactive"},
+		"nobody invites":             {by(onboarding.NewMemberID(s.world()), ""), "/inviter_id unknown"},
+		"by the default link": {link(s.defaultLink(), "bob@example.com", true),
+			"needs_approval approval_requested"},
+		"exempt":              {link(s.defaultLink(), "bob@corp.com", true), "allow exempt_domain"},
+		"exempt and unproven": {link(s.defaultLink(), "bob@corp.com", false), "needs_approval unproven"},
+		"a role mailbox": {link(s.defaultLink(), "info@corp.com", true),
+			"needs_approval approval_requested"},
+		"by a member's link":     {link(anns, "bob@corp.com", true), "allow exempt_domain"},
+		"by a link that lets in": {link(adas, "bob@example.com", true), "allow link_admits"},
+		"by a disabled link":     {link(off, "bob@example.com", true), "deny link_disabled"},
+		"by a link that is not there": {link(onboarding.InviteLink{ID: onboarding.NewLinkID(s.world())},
+			"bob@example.com", true), "/link_id unknown"},
+		"by a link, as an administrator": {onboarding.Hypothesis{Channel: onboarding.ChannelInviteLink,
+			Offer: onboarding.Offer{Role: onboarding.RoleAdmin}}, "deny links_make_members"},
 		"by a way that there is not here": {onboarding.Hypothesis{Channel: "window"}, "deny unknown_channel"},
 	} {
 		v, err := s.configuring(s.store).Evaluate(t.Context(), s.admin, c.ask)
-		if got := string(v.Answer) + " " + v.Rule; err == nil && got != c.want || err != nil && fieldOf(err) != c.want || err == nil && v.Sentence == "" {
+		if got := string(v.Answer) + " " + v.Rule; err == nil && got != c.want || err != nil && fieldOf(err) != c.want ||
+			err == nil && v.Sentence == "" {
 			t.Errorf("%s: %s, %v; want %s", name, got, err, c.want)
 		}
 	}

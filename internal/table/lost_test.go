@@ -234,15 +234,18 @@ var jobs = map[string]job{
 				s.want("members", s.count("MEMBER#"), 2)
 			}
 	},
-	"approve": decisionJob(func(*stage, onboarding.MemberID) {}, func(u onboarding.Approving, s *stage, id onboarding.MemberID) (onboarding.Member, error) {
+	"approve": decisionJob(func(*stage, onboarding.MemberID) {}, func(u onboarding.Approving, s *stage, id onboarding.MemberID) (
+		onboarding.Member, error) {
 		return u.Decide(s.t.Context(), s.admin, onboarding.Decision{Applicant: id, Approve: true}, anyMember, s.request())
 	}, onboarding.MemberActive, "[join_approved to ann@example.com]"),
-	"reject": decisionJob(func(*stage, onboarding.MemberID) {}, func(u onboarding.Approving, s *stage, id onboarding.MemberID) (onboarding.Member, error) {
+	"reject": decisionJob(func(*stage, onboarding.MemberID) {}, func(u onboarding.Approving, s *stage, id onboarding.MemberID) (
+		onboarding.Member, error) {
 		return u.Decide(s.t.Context(), s.admin, onboarding.Decision{Applicant: id}, anyMember, s.request())
 	}, onboarding.MemberRejected, "[join_rejected to ann@example.com]"),
-	"reopen": decisionJob(func(s *stage, id onboarding.MemberID) { s.decides(id, false) }, func(u onboarding.Approving, s *stage, id onboarding.MemberID) (onboarding.Member, error) {
-		return u.Reopen(s.t.Context(), s.admin, id, anyMember, s.request())
-	}, onboarding.MemberPendingApproval, "[]"),
+	"reopen": decisionJob(func(s *stage, id onboarding.MemberID) { s.decides(id, false) },
+		func(u onboarding.Approving, s *stage, id onboarding.MemberID) (onboarding.Member, error) {
+			return u.Reopen(s.t.Context(), s.admin, id, anyMember, s.request())
+		}, onboarding.MemberPendingApproval, "[]"),
 	"decide several": func(s *stage) (func(*table.Table) error, func()) {
 		ids := []onboarding.MemberID{s.applies("ann@example.com").Member.ID, s.applies("bob@example.com").Member.ID}
 		s.mail()
@@ -258,7 +261,8 @@ var jobs = map[string]job{
 	"make a link": func(s *stage) (func(*table.Table) error, func()) {
 		var l onboarding.InviteLink
 		return func(store *table.Table) (err error) {
-				l, err = s.configuring(store).CreateLink(s.t.Context(), s.admin, onboarding.LinkChange{Label: new("Fair")}, s.request())
+				l, err = s.configuring(store).CreateLink(s.t.Context(), s.admin, onboarding.LinkChange{Label: new("Fair")},
+					s.request())
 				return err
 			}, func() {
 				s.want("links", s.count("LINK#"), 1)
@@ -271,7 +275,8 @@ var jobs = map[string]job{
 	"rotate the default link": linkJob(rotating, (*stage).defaultLink),
 	"change the settings": func(s *stage) (func(*table.Table) error, func()) {
 		return func(store *table.Table) error {
-				o, err := s.configuring(store).ChangeSettings(s.t.Context(), s.admin, func(o onboarding.Organization) bool { return o.Version == 1 },
+				o, err := s.configuring(store).ChangeSettings(s.t.Context(), s.admin,
+					func(o onboarding.Organization) bool { return o.Version == 1 },
 					func(o *onboarding.Settings) { o.LinkLifetime += time.Hour })
 				s.want("answered", o.Settings.LinkLifetime, time.Hour)
 				return err
@@ -439,7 +444,9 @@ func joinJob(prepare func(*stage), status onboarding.MemberStatus, uses int) job
 	}
 }
 
-func decisionJob(prepare func(*stage, onboarding.MemberID), do func(onboarding.Approving, *stage, onboarding.MemberID) (onboarding.Member, error),
+// decisionJob decides on an applicant, whom prepare has brought into some state.
+func decisionJob(prepare func(*stage, onboarding.MemberID),
+	do func(onboarding.Approving, *stage, onboarding.MemberID) (onboarding.Member, error),
 	status onboarding.MemberStatus, letters string) job {
 	return func(s *stage) (func(*table.Table) error, func()) {
 		id := s.applies("ann@example.com").Member.ID
@@ -458,12 +465,14 @@ func decisionJob(prepare func(*stage, onboarding.MemberID), do func(onboarding.A
 	}
 }
 
+// linkJob does something to a link.
 func linkJob(do linkAct, link func(*stage) onboarding.InviteLink) job {
 	return func(s *stage) (func(*table.Table) error, func()) {
 		l := link(s)
 		var next onboarding.InviteLink
 		return func(store *table.Table) (err error) {
-				next, err = do(s.configuring(store), s.t.Context(), s.admin, l.ID, func(now onboarding.InviteLink) bool { return now.Version == l.Version },
+				next, err = do(s.configuring(store), s.t.Context(), s.admin, l.ID,
+					func(now onboarding.InviteLink) bool { return now.Version == l.Version },
 					s.request())
 				return err
 			}, func() {
@@ -539,7 +548,8 @@ func TestThrottlingIsWaitedOut(t *testing.T) {
 			all = append(all, first(2, operation, refused("ProvisionedThroughputExceededException")))
 		}
 		return all
-	}, "sign in", "invite one", "invite thirty", "resend", "accept", "set the password by mail", "deliver", "begin a request",
+	}, "sign in", "invite one", "invite thirty", "resend", "accept", "set the password by mail", "deliver",
+		"begin a request",
 		"begin to join", "join, and wait", "approve", "rotate a link")
 }
 
@@ -559,11 +569,13 @@ func TestATransactionInTheWayIsWaitedOut(t *testing.T) {
 	}, "accept", "set the password by mail", "change the password", "found", "invite one", "reopen one", "resend",
 		"revoke", "decline",
 		"ask for a new link", "ask for a reset", "deliver", "deliver what is to be sent later", "drive what is due",
-		"send a code again", "guess a code", "join, and wait", "join as invited", "approve", "rotate a link", "tell the administrators")
+		"send a code again", "guess a code", "join, and wait", "join as invited", "approve", "rotate a link",
+		"tell the administrators")
 }
 
 func TestHalfABatchIsReadAgain(t *testing.T) {
-	each(t, func() []fault { return []fault{first(3, "BatchGetItem", unprocessed)} }, "accept", "reopen ten", "join as invited")
+	each(t, func() []fault { return []fault{first(3, "BatchGetItem", unprocessed)} }, "accept", "reopen ten",
+		"join as invited")
 	t.Run("authenticate", func(t *testing.T) {
 		s := newStage(t)
 		_, token, err := s.signIn("ada@example.com", password)

@@ -223,7 +223,8 @@ func TestNobodyIsToldOfWhoDoesNotWaitAnyMore(t *testing.T) {
 }
 
 func TestWhoIsNoAdministratorAnyMoreIsNotTold(t *testing.T) {
-	for name, fall := range map[string]func(*stage, onboarding.MemberID){"demoted": (*stage).demote, "dismissed": (*stage).dismiss} {
+	for name, fall := range map[string]func(*stage, onboarding.MemberID){"demoted": (*stage).demote,
+		"dismissed": (*stage).dismiss} {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
 			before, after := s.join("bob@example.com", asAnAdmin), s.join("mia@example.com", asAnAdmin)
@@ -275,7 +276,8 @@ func TestWhoBeginsToWaitWhileTheAdministratorsAreToldIsNotLost(t *testing.T) {
 			told := s.lettersTo("ada@example.com") - before
 			s.cleans(time.Minute)
 			s.cleans(16 * time.Minute)
-			return errors.Join(delivered, verified, equal("told of the first", told, 1), equal("letters", s.lettersTo("ada@example.com")-before, 2),
+			return errors.Join(delivered, verified, equal("told of the first", told, 1),
+				equal("letters", s.lettersTo("ada@example.com")-before, 2),
 				equal("they wait", s.last().Count, waiting+2), s.nothingOwed())
 		}
 	}, "Claim")
@@ -283,7 +285,8 @@ func TestWhoBeginsToWaitWhileTheAdministratorsAreToldIsNotLost(t *testing.T) {
 
 // Whoever gathered so long that another has it now neither closes the notice nor gives the lease away.
 func TestALateComerDoesNotCloseANotice(t *testing.T) {
-	for name, out := range map[string]onboarding.Outcome{"that told": {Told: true}, "that found nobody": {}, "that rests": {Retry: time.Unix(2e9, 0), Spared: true}} {
+	for name, out := range map[string]onboarding.Outcome{"that told": {Told: true}, "that found nobody": {},
+		"that rests": {Retry: time.Unix(2e9, 0), Spared: true}} {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
 			s.applies("ann@example.com")

@@ -150,7 +150,8 @@ func (a *side) CreateLink(ctx context.Context, org onboarding.OrganizationID, l 
 	return a.Table.CreateLink(ctx, org, l)
 }
 
-func (a *side) ReplaceLink(ctx context.Context, org onboarding.OrganizationID, l onboarding.InviteLink, version int64) error {
+func (a *side) ReplaceLink(ctx context.Context, org onboarding.OrganizationID, l onboarding.InviteLink,
+	version int64) error {
 	defer a.gate("ReplaceLink")()
 	return a.Table.ReplaceLink(ctx, org, l, version)
 }
@@ -158,7 +159,8 @@ func (a *side) ReplaceLink(ctx context.Context, org onboarding.OrganizationID, l
 // guessing is a side that comes to its gate with a guess, before it proves anything.
 type guessing struct{ *side }
 
-func (a guessing) CountTry(ctx context.Context, org onboarding.OrganizationID, j onboarding.Join, limit int, now time.Time) error {
+func (a guessing) CountTry(ctx context.Context, org onboarding.OrganizationID, j onboarding.Join, limit int,
+	now time.Time) error {
 	defer a.gate("CountTry")()
 	return a.side.CountTry(ctx, org, j, limit, now)
 }
@@ -263,7 +265,8 @@ func (s *stage) acting(do linkAct, l onboarding.InviteLink) move {
 func (s *stage) deciding(id onboarding.MemberID, approve bool) move {
 	request := s.request()
 	return func(a *side) error {
-		_, err := s.approving(a).Decide(s.t.Context(), s.admin, onboarding.Decision{Applicant: id, Approve: approve}, anyMember, request)
+		_, err := s.approving(a).Decide(s.t.Context(), s.admin, onboarding.Decision{Applicant: id, Approve: approve},
+			anyMember, request)
 		return err
 	}
 }
@@ -745,7 +748,8 @@ func TestTwoJoinsOfOneAddressVerifiedAtOnceMakeOneMember(t *testing.T) {
 					s.ok(err)
 				}
 				fair := s.named(s.admin)
-				a, b := s.attempt(s.defaultLink(), address), s.attempt(fair, address, func(j *onboarding.Join) { j.FirstName = "Eve" })
+				a := s.attempt(s.defaultLink(), address)
+				b := s.attempt(fair, address, func(j *onboarding.Join) { j.FirstName = "Eve" })
 				uses := s.defaultLink().Uses
 				return s.verifying(a), s.verifying(b), func(first, second error) error {
 					m := s.member(s.contact(address).Member)
@@ -769,7 +773,8 @@ func TestAnApplicantWhoJoinsAgainTwiceAtOnceGetsOneOfTheirPasswords(t *testing.T
 		sessions := s.count("SESSION#")
 		return s.verifying(a), s.verifying(b), func(first, second error) error {
 			m, c, err := s.store.ReadCredentials(s.t.Context(), acme, id)
-			return errors.Join(err, oneWins(first, second, onboarding.JoinExpired), equal("epoch", c.Epoch, 2), equal("version", m.Version, 2),
+			return errors.Join(err, oneWins(first, second, onboarding.JoinExpired), equal("epoch", c.Epoch, 2),
+				equal("version", m.Version, 2),
 				equal("the winner's password counts", c.Password == "hash of the first", first == nil),
 				equal("new sessions", s.count("SESSION#")-sessions, 1))
 		}
@@ -783,7 +788,9 @@ func TestAnApplicantWhoJoinsAgainWhileTheyAreDecidedOnLosesNothing(t *testing.T)
 			race(s, func(address string) (move, move, func(error, error) error) {
 				id := s.applies(address).Member.ID
 				s.advance(time.Second)
-				a := s.attempt(s.defaultLink(), address, func(j *onboarding.Join) { j.FirstName, j.Password = "Anna", "another hash" })
+				a := s.attempt(s.defaultLink(), address, func(j *onboarding.Join) {
+					j.FirstName, j.Password = "Anna", "another hash"
+				})
 				s.mail()
 				want, letter := onboarding.MemberActive, onboarding.MessageJoinApproved
 				if !approve {
@@ -791,10 +798,13 @@ func TestAnApplicantWhoJoinsAgainWhileTheyAreDecidedOnLosesNothing(t *testing.T)
 				}
 				return s.verifying(a), s.deciding(id, approve), func(verified, decided error) error {
 					m, c, err := s.store.ReadCredentials(s.t.Context(), acme, id)
-					err = errors.Join(err, decided, equal("their status", m.Status, want), equal("they have the new name", m.FirstName == "Anna", verified == nil),
-						equal("they have the new password", c.Password == "another hash", verified == nil), equal("members", s.membersOf(address), 1))
+					err = errors.Join(err, decided, equal("their status", m.Status, want),
+						equal("they have the new name", m.FirstName == "Anna", verified == nil),
+						equal("they have the new password", c.Password == "another hash", verified == nil),
+						equal("members", s.membersOf(address), 1))
 					if verified != nil { // they were in before
-						err = errors.Join(err, equal("the refusal", codeOf(verified), onboarding.IsMember), equal("approved", approve, true))
+						err = errors.Join(err, equal("the refusal", codeOf(verified), onboarding.IsMember),
+							equal("approved", approve, true))
 					}
 					s.mail()
 					return errors.Join(err, equal("the letter", s.last().Kind, letter))
@@ -851,7 +861,8 @@ func TestVerifiedAndDisabledAtOnceIsInOrNot(t *testing.T) {
 					if verified == nil {
 						return errors.Join(err, equal("uses", now.Uses, 1), equal("members", s.membersOf(address), 1))
 					}
-					return errors.Join(err, equal("the refusal", codeOf(verified), onboarding.LinkDisabled), equal("uses", now.Uses, 0),
+					return errors.Join(err, equal("the refusal", codeOf(verified), onboarding.LinkDisabled),
+						equal("uses", now.Uses, 0),
 						equal("members", s.membersOf(address), 0))
 				}
 			})
@@ -886,7 +897,9 @@ func TestVerifiedAndChangedAtOnceKeepsBoth(t *testing.T) {
 			s := newStage(t)
 			race(s, func(address string) (move, move, func(error, error) error) {
 				link := l(s)
-				change := changing(func(c *onboarding.LinkChange) { c.Label, c.Approval = new("Spring"), new(onboarding.NeverApprove) })
+				change := changing(func(c *onboarding.LinkChange) {
+					c.Label, c.Approval = new("Spring"), new(onboarding.NeverApprove)
+				})
 				return s.verifying(s.attempt(link, address)), s.acting(change, link), func(verified, changed error) error {
 					now := s.link(link.ID)
 					return errors.Join(verified, changed, equal("the label", now.Label, "Spring"), equal("uses", now.Uses, 1),
@@ -908,8 +921,10 @@ func TestVerifiedAndRotatedAtOnceIsInOrNot(t *testing.T) {
 			} else {
 				rotated = errors.Join(rotated, equal("the refusal", codeOf(verified), onboarding.LinkDisabled))
 			}
-			return errors.Join(rotated, equal("the round", now.Round, 2), equal("the link of before", s.opens(s.linkToken(link)), onboarding.LinkInvalid),
-				equal("the link of now", s.opens(s.linkToken(now)), ""), equal("uses", now.Uses, in), equal("members", s.membersOf(address), in))
+			return errors.Join(rotated, equal("the round", now.Round, 2),
+				equal("the link of before", s.opens(s.linkToken(link)), onboarding.LinkInvalid),
+				equal("the link of now", s.opens(s.linkToken(now)), ""), equal("uses", now.Uses, in),
+				equal("members", s.membersOf(address), in))
 		}
 	})
 }
@@ -928,7 +943,8 @@ func TestVerifiedWhileTheLinksOwnerFallsIsDecidedAnew(t *testing.T) {
 			s := newStage(t, c.settings)
 			owner := s.join("bob@example.com", asAnAdmin)
 			race(s, func(address string) (move, move, func(error, error) error) {
-				s.poke(memberSK(owner.Member.ID), map[string]any{"member.status": onboarding.MemberActive, "member.role": onboarding.RoleAdmin,
+				s.poke(memberSK(owner.Member.ID), map[string]any{"member.status": onboarding.MemberActive,
+					"member.role": onboarding.RoleAdmin,
 					"member.type": onboarding.Employee})
 				link := s.named(owner, func(c *onboarding.LinkChange) { c.Approval = new(onboarding.NeverApprove) })
 				var early bool // whether the owner fell before the admission was written
@@ -969,11 +985,14 @@ func TestVerifiedAndAcceptedAtOnceMakesOneMember(t *testing.T) {
 				s.invite(address, asAnEngineer)
 				contact := s.contact(address)
 				token := s.keys.Derive(c.purpose, acme, contact.ID, 1, contact.Nonce).Reveal()
-				a, sessions := s.attempt(s.defaultLink(), address, func(j *onboarding.Join) { j.FirstName = "Anna" }), s.count("SESSION#")
+				a := s.attempt(s.defaultLink(), address, func(j *onboarding.Join) { j.FirstName = "Anna" })
+				sessions := s.count("SESSION#")
 				return s.verifying(a), s.accepting(token), func(verified, accepted error) error {
 					m := s.member(s.contact(address).Member)
-					err := errors.Join(equal("members", s.membersOf(address), 1), equal("the invitation is accepted", s.isAccepted(address), true),
-						equal("new sessions", s.count("SESSION#")-sessions, 1), equal("the title", m.JobTitle, "Engineer"), equal("uses", s.defaultLink().Uses, 0),
+					err := errors.Join(equal("members", s.membersOf(address), 1),
+						equal("the invitation is accepted", s.isAccepted(address), true),
+						equal("new sessions", s.count("SESSION#")-sessions, 1), equal("the title", m.JobTitle, "Engineer"),
+						equal("uses", s.defaultLink().Uses, 0),
 						equal("the winner's name counts", m.FirstName == "Anna", verified == nil))
 					if verified == nil {
 						return errors.Join(err, equal("the acceptance", codeOf(accepted), onboarding.AlreadyAccepted))
@@ -990,16 +1009,20 @@ func TestVerifiedAndRevokedAtOnceIsInByOneOfTheTwo(t *testing.T) {
 	race(s, func(address string) (move, move, func(error, error) error) {
 		s.invite(address, asAnEngineer)
 		uses := s.defaultLink().Uses
-		return s.verifying(s.attempt(s.defaultLink(), address)), s.changing(address, revoking), func(verified, revoked error) error {
-			m := s.member(s.contact(address).Member)
-			err := errors.Join(verified, equal("members", s.membersOf(address), 1))
-			if revoked != nil {
-				return errors.Join(err, equal("the revocation", codeOf(revoked), onboarding.Conflict), equal("the title", m.JobTitle, "Engineer"),
-					equal("accepted", s.isAccepted(address), true), equal("uses", s.defaultLink().Uses-uses, 0))
+		return s.verifying(s.attempt(s.defaultLink(), address)), s.changing(address, revoking),
+			func(verified, revoked error) error {
+				m := s.member(s.contact(address).Member)
+				err := errors.Join(verified, equal("members", s.membersOf(address), 1))
+				if revoked != nil {
+					return errors.Join(err, equal("the revocation", codeOf(revoked), onboarding.Conflict),
+						equal("the title", m.JobTitle, "Engineer"),
+						equal("accepted", s.isAccepted(address), true), equal("uses", s.defaultLink().Uses-uses, 0))
+				}
+				return errors.Join(err, equal("the title", m.JobTitle, ""),
+					equal("their status", m.Status, onboarding.MemberPendingApproval),
+					equal("the invitation", s.contact(address).Invitation.Status, onboarding.InvitationRevoked),
+					equal("uses", s.defaultLink().Uses-uses, 1))
 			}
-			return errors.Join(err, equal("the title", m.JobTitle, ""), equal("their status", m.Status, onboarding.MemberPendingApproval),
-				equal("the invitation", s.contact(address).Invitation.Status, onboarding.InvitationRevoked), equal("uses", s.defaultLink().Uses-uses, 1))
-		}
 	})
 }
 
@@ -1018,15 +1041,18 @@ func TestVerifiedAndInvitedAtOnceMakesOneMember(t *testing.T) {
 			race(s, func(address string) (move, move, func(error, error) error) {
 				before(s, address)
 				var verdict onboarding.InviteVerdict
-				return s.verifying(s.attempt(s.defaultLink(), address)), s.invitingMove(&verdict, []string{address}, asAnEngineer), func(verified, invited error) error {
-					m := s.member(s.contact(address).Member)
-					err := errors.Join(verified, invited, equal("members", s.membersOf(address), 1))
-					if verdict == onboarding.AlreadyMember {
-						return errors.Join(err, equal("the title", m.JobTitle, ""), equal("their status", m.Status, onboarding.MemberPendingApproval))
+				return s.verifying(s.attempt(s.defaultLink(), address)), s.invitingMove(&verdict, []string{address}, asAnEngineer),
+					func(verified, invited error) error {
+						m := s.member(s.contact(address).Member)
+						err := errors.Join(verified, invited, equal("members", s.membersOf(address), 1))
+						if verdict == onboarding.AlreadyMember {
+							return errors.Join(err, equal("the title", m.JobTitle, ""),
+								equal("their status", m.Status, onboarding.MemberPendingApproval))
+						}
+						return errors.Join(err, equal("the title", m.JobTitle, "Engineer"),
+							equal("their status", m.Status, onboarding.MemberActive),
+							equal("accepted", s.isAccepted(address), true))
 					}
-					return errors.Join(err, equal("the title", m.JobTitle, "Engineer"), equal("their status", m.Status, onboarding.MemberActive),
-						equal("accepted", s.isAccepted(address), true))
-				}
 			}, passes...)
 		})
 	}
@@ -1094,7 +1120,8 @@ func TestAGuessWhileTheCodeIsSentAgainGainsNoTry(t *testing.T) {
 					if c.round == 1 {
 						return errors.Join(err, equal("tries", j.Tries, c.tried+1), equal("looked at", looked, 1))
 					}
-					return errors.Join(err, equal("tries of the new code", j.Tries, 0), equal("tries of the old one are five at most", c.tried+looked <= 5, true))
+					return errors.Join(err, equal("tries of the new code", j.Tries, 0),
+						equal("tries of the old one are five at most", c.tried+looked <= 5, true))
 				}
 			})
 		})
@@ -1120,7 +1147,8 @@ func TestTheCodeSentAgainTwiceAtOnceIsOneMail(t *testing.T) {
 			j := s.stored(a)
 			s.advance(time.Second)
 			s.mail()
-			err := errors.Join(equal("letters", s.lettersTo(address)-before, 1), equal("the round", j.Round, 2), equal("mails", j.Sent, 2),
+			err := errors.Join(equal("letters", s.lettersTo(address)-before, 1), equal("the round", j.Round, 2),
+				equal("mails", j.Sent, 2),
 				equal("the code that was mailed", s.last().Code, s.attempted(j).code))
 			if first == nil && second == nil { // both at the same moment
 				return err
@@ -1145,7 +1173,8 @@ func TestVerifiedAndSentAgainAtOnceIsIn(t *testing.T) {
 				return errors.New("want it sent again, or refused because it is verified")
 			}
 			item := s.item(joinSK(a.ID))
-			return errors.Join(verified, equal("members", s.membersOf(address), 1), equal("a password is left", item["password_hash"] != nil, false),
+			return errors.Join(verified, equal("members", s.membersOf(address), 1),
+				equal("a password is left", item["password_hash"] != nil, false),
 				equal("a mail is owed", item["outbox"] != nil, false), s.nothingOwedTo(address))
 		}
 	})
@@ -1169,8 +1198,10 @@ func TestApprovedAndRejectedAtOnceIsOneOfThem(t *testing.T) {
 				status, list, letter = onboarding.MemberRejected, "join_request#rejected", onboarding.MessageJoinRejected
 			}
 			s.mail()
-			return errors.Join(oneWins(approved, rejected, onboarding.AlreadyProcessed), equal("their status", s.statusOf(address), status),
-				equal("listed", s.place(id), list), equal("the letter", s.last().Kind, letter), equal("version", s.member(id).Version, 2),
+			return errors.Join(oneWins(approved, rejected, onboarding.AlreadyProcessed),
+				equal("their status", s.statusOf(address), status),
+				equal("listed", s.place(id), list), equal("the letter", s.last().Kind, letter),
+				equal("version", s.member(id).Version, 2),
 				equal("letters", s.lettersTo(address), 1))
 		}
 	})
@@ -1183,13 +1214,15 @@ func TestApprovedTwiceAtOnceIsApprovedOnce(t *testing.T) {
 		s.mail()
 		as := func(role onboarding.Role) move {
 			return func(a *side) error {
-				_, err := s.approving(a).Decide(s.t.Context(), s.admin, onboarding.Decision{Applicant: id, Approve: true, Role: role}, anyMember, s.request())
+				_, err := s.approving(a).Decide(s.t.Context(), s.admin, onboarding.Decision{Applicant: id, Approve: true,
+					Role: role}, anyMember, s.request())
 				return err
 			}
 		}
 		return as(onboarding.RoleAdmin), as(onboarding.RoleMember), func(a, b error) error {
 			s.mail()
-			return errors.Join(oneWins(a, b, onboarding.AlreadyProcessed), equal("the winner's role counts", s.member(id).Role == onboarding.RoleAdmin, a == nil),
+			return errors.Join(oneWins(a, b, onboarding.AlreadyProcessed),
+				equal("the winner's role counts", s.member(id).Role == onboarding.RoleAdmin, a == nil),
 				equal("version", s.member(id).Version, 2), equal("letters", s.lettersTo(address), 1))
 		}
 	})
@@ -1231,10 +1264,12 @@ func TestADecisionOnWhatWasRejectedAndReopenedMeanwhileIsMadeAnew(t *testing.T) 
 	s.mail()
 	between := func() { s.decides(id, false); s.reopens(id) }
 	seen := s.member(id).Version
-	_, err := s.approving(&meddled{s.store, between}).Decide(t.Context(), s.admin, onboarding.Decision{Applicant: id, Approve: true},
+	_, err := s.approving(&meddled{s.store, between}).Decide(t.Context(), s.admin,
+		onboarding.Decision{Applicant: id, Approve: true},
 		func(m onboarding.Member) bool { return m.Version == seen }, s.request())
 	s.refused(err, onboarding.VersionMismatch)
-	m, err := s.approving(&meddled{s.store, between}).Decide(t.Context(), s.admin, onboarding.Decision{Applicant: id, Approve: true}, anyMember, s.request())
+	m, err := s.approving(&meddled{s.store, between}).Decide(t.Context(), s.admin,
+		onboarding.Decision{Applicant: id, Approve: true}, anyMember, s.request())
 	s.ok(err)
 	if m.Version != seen+5 || s.member(id) != m || m.Status != onboarding.MemberActive {
 		t.Errorf("%+v", m)
@@ -1284,7 +1319,8 @@ func TestALinkChangedInBetweenIsNotWhatWasSeen(t *testing.T) {
 	s := newStage(t)
 	link := s.named(s.admin)
 	store := &meddled{s.store, func() { s.doing(rotating)(link) }}
-	_, err := s.configuring(store).DisableLink(t.Context(), s.admin, link.ID, func(l onboarding.InviteLink) bool { return l.Version == 1 }, s.request())
+	_, err := s.configuring(store).DisableLink(t.Context(), s.admin, link.ID,
+		func(l onboarding.InviteLink) bool { return l.Version == 1 }, s.request())
 	s.refused(err, onboarding.VersionMismatch)
 	if l := s.link(link.ID); l.Disabled || l.Round != 2 {
 		t.Errorf("%+v", l)
@@ -1298,12 +1334,14 @@ func TestALinkMadeTwiceAtOnceByOneRequestIsOneLink(t *testing.T) {
 		var made [2]onboarding.InviteLink
 		create := func(n int) move {
 			return func(a *side) (err error) {
-				made[n], err = s.configuring(a).CreateLink(s.t.Context(), s.admin, onboarding.LinkChange{Label: new("Fair")}, request)
+				made[n], err = s.configuring(a).CreateLink(s.t.Context(), s.admin, onboarding.LinkChange{Label: new("Fair")},
+					request)
 				return err
 			}
 		}
 		return create(0), create(1), func(a, b error) error {
-			return errors.Join(a, b, equal("links", s.count("LINK#")-links, 1), equal("the token of both", s.linkToken(made[0]), s.linkToken(made[1])),
+			return errors.Join(a, b, equal("links", s.count("LINK#")-links, 1),
+				equal("the token of both", s.linkToken(made[0]), s.linkToken(made[1])),
 				equal("it opens", s.opens(s.linkToken(made[0])), ""))
 		}
 	})
@@ -1414,18 +1452,21 @@ func (m *meddled) ReplaceCode(ctx context.Context, org onboarding.OrganizationID
 // meddledTry is meddled with before a try is counted, and not where what was tried is written.
 type meddledTry struct{ *meddled }
 
-func (m meddledTry) CountTry(ctx context.Context, org onboarding.OrganizationID, j onboarding.Join, limit int, now time.Time) error {
+func (m meddledTry) CountTry(ctx context.Context, org onboarding.OrganizationID, j onboarding.Join, limit int,
+	now time.Time) error {
 	m.first()
 	return m.meddled.CountTry(ctx, org, j, limit, now)
 }
 
-func (m *meddled) WriteDecision(ctx context.Context, member onboarding.Member, from onboarding.MemberStatus, version int64,
+func (m *meddled) WriteDecision(ctx context.Context, member onboarding.Member, from onboarding.MemberStatus,
+	version int64,
 	owed []onboarding.Message) error {
 	m.first()
 	return m.Table.WriteDecision(ctx, member, from, version, owed)
 }
 
-func (m *meddled) ReplaceLink(ctx context.Context, org onboarding.OrganizationID, l onboarding.InviteLink, version int64) error {
+func (m *meddled) ReplaceLink(ctx context.Context, org onboarding.OrganizationID, l onboarding.InviteLink,
+	version int64) error {
 	m.first()
 	return m.Table.ReplaceLink(ctx, org, l, version)
 }
@@ -1501,11 +1542,13 @@ func TestTimeRunsOutBetweenReadingAndWriting(t *testing.T) {
 	t.Run("of a join and of its code", func(t *testing.T) {
 		s := newStage(t)
 		a := s.attempt(s.defaultLink(), "ann@example.com")
-		if err := s.store.CountTry(t.Context(), acme, a.Join, 5, a.CodeEnds); !errors.Is(err, onboarding.ErrLimit) || s.stored(a).Tries != 0 {
+		if err := s.store.CountTry(t.Context(), acme, a.Join, 5, a.CodeEnds); !errors.Is(err, onboarding.ErrLimit) ||
+			s.stored(a).Tries != 0 {
 			t.Error(err)
 		}
 		s.ok(s.store.CountTry(t.Context(), acme, a.Join, 5, a.CodeEnds.Add(-time.Millisecond)))
-		if err := s.store.Admit(t.Context(), s.admission(a, a.ExpiresAt)); !errors.Is(err, onboarding.ErrJoinUsed) || s.count("MEMBER#") != 1 {
+		if err := s.store.Admit(t.Context(), s.admission(a, a.ExpiresAt)); !errors.Is(err, onboarding.ErrJoinUsed) ||
+			s.count("MEMBER#") != 1 {
 			t.Error(err)
 		}
 		s.ok(s.store.Admit(t.Context(), s.admission(a, a.ExpiresAt.Add(-time.Millisecond))))
@@ -1514,7 +1557,8 @@ func TestTimeRunsOutBetweenReadingAndWriting(t *testing.T) {
 		s := newStage(t)
 		link := s.named(s.admin, func(c *onboarding.LinkChange) { c.ExpiresAt = new(s.Now().Add(time.Minute)) })
 		a := s.attempt(link, "ann@example.com")
-		if err := s.store.Admit(t.Context(), s.admission(a, link.ExpiresAt)); !errors.Is(err, onboarding.ErrLinkChanged) || s.count("MEMBER#") != 1 {
+		if err := s.store.Admit(t.Context(), s.admission(a, link.ExpiresAt)); !errors.Is(err, onboarding.ErrLinkChanged) ||
+			s.count("MEMBER#") != 1 {
 			t.Error(err)
 		}
 		s.ok(s.store.Admit(t.Context(), s.admission(a, link.ExpiresAt.Add(-time.Millisecond))))
@@ -1571,12 +1615,15 @@ func TestAVerifiedJoinHoldsOnlyForWhatWasRead(t *testing.T) {
 		"the join is used": {nil, func(s *stage, a attempt) {
 			s.poke(joinSK(a.ID), map[string]any{"member_id": s.admin.Member.ID.Key()})
 		}, onboarding.AlreadyJoined},
-		"the join is used, and an invitation waits": {func(s *stage) { s.invite("ann@example.com") }, func(s *stage, a attempt) {
-			s.poke(joinSK(a.ID), map[string]any{"member_id": s.admin.Member.ID.Key()})
-		}, onboarding.AlreadyJoined},
-		"the address is somebody's": {func(s *stage) { revokeAll([]string{"ann@example.com"})(s) }, taken, onboarding.IsMember},
+		"the join is used, and an invitation waits": {func(s *stage) { s.invite("ann@example.com") },
+			func(s *stage, a attempt) {
+				s.poke(joinSK(a.ID), map[string]any{"member_id": s.admin.Member.ID.Key()})
+			}, onboarding.AlreadyJoined},
+		"the address is somebody's": {func(s *stage) { revokeAll([]string{"ann@example.com"})(s) }, taken,
+			onboarding.IsMember},
 		"the address is proven": {func(s *stage) { revokeAll([]string{"ann@example.com"})(s) }, func(s *stage, a attempt) {
-			s.poke(contactSK(s.id("ann@example.com")), map[string]any{"verified_at": onboarding.FormatTime(s.Now()), "version": 9})
+			s.poke(contactSK(s.id("ann@example.com")), map[string]any{"verified_at": onboarding.FormatTime(s.Now()),
+				"version": 9})
 		}, onboarding.JoinExpired},
 		"the address is invited": {func(s *stage) { revokeAll([]string{"ann@example.com"})(s) }, func(s *stage, _ attempt) {
 			s.invite("ann@example.com")
@@ -1619,13 +1666,16 @@ func TestJoiningAgainHoldsOnlyForWhatWasRead(t *testing.T) {
 			s.poke(contactSK(s.id("ann@example.com")), map[string]any{"member_id": other(s).Key()})
 		}, onboarding.IsMember, 1},
 		"the address is proven": {func(s *stage, _ attempt, _ onboarding.MemberID) {
-			s.poke(contactSK(s.id("ann@example.com")), map[string]any{"verified_at": onboarding.FormatTime(s.Now()), "version": 9})
+			s.poke(contactSK(s.id("ann@example.com")), map[string]any{"verified_at": onboarding.FormatTime(s.Now()),
+				"version": 9})
 		}, onboarding.JoinExpired, 1},
 		"they are rejected": {func(s *stage, _ attempt, id onboarding.MemberID) {
 			s.poke(memberSK(id), map[string]any{"member.status": onboarding.MemberRejected})
 		}, onboarding.Code(onboarding.MemberRejected), 2},
-		"they are approved":  {func(s *stage, _ attempt, id onboarding.MemberID) { s.decides(id, true) }, onboarding.IsMember, 1},
-		"they are dismissed": {func(s *stage, _ attempt, id onboarding.MemberID) { s.dismiss(id) }, onboarding.DismissedBefore, 1},
+		"they are approved": {func(s *stage, _ attempt, id onboarding.MemberID) { s.decides(id, true) },
+			onboarding.IsMember, 1},
+		"they are dismissed": {func(s *stage, _ attempt, id onboarding.MemberID) { s.dismiss(id) },
+			onboarding.DismissedBefore, 1},
 		"their sessions have ended": {func(s *stage, _ attempt, id onboarding.MemberID) {
 			s.poke(memberSK(id), map[string]any{"session_epoch": 7})
 		}, onboarding.Code(onboarding.MemberPendingApproval), 8},
@@ -1712,7 +1762,8 @@ func TestADecisionHoldsOnlyForWhatWasRead(t *testing.T) {
 	id := s.applies("ann@example.com").Member.ID
 	s.mail()
 	store := &meddled{s.store, func() { s.poke(memberSK(id), map[string]any{"member.status": onboarding.MemberRejected}) }}
-	_, err := s.approving(store).Decide(t.Context(), s.admin, onboarding.Decision{Applicant: id, Approve: true}, anyMember, s.request())
+	_, err := s.approving(store).Decide(t.Context(), s.admin, onboarding.Decision{Applicant: id, Approve: true},
+		anyMember, s.request())
 	s.refused(err, onboarding.AlreadyProcessed)
 	if m := s.member(id); m.Status != onboarding.MemberRejected || m.Version != 1 || len(s.owed()) != 0 {
 		t.Errorf("%+v", m)

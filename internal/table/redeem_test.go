@@ -319,13 +319,14 @@ func TestAPlainMembersInvitationIsApprovedFirst(t *testing.T) {
 		copied    bool
 		want      onboarding.MemberStatus // none: it does not hold
 	}{
-		"an administrator's":                     {eve, "a1@example.com", stays, false, in},
-		"an administrator's, copied":             {eve, "a2@example.com", stays, true, in},
-		"a member's":                             {bob, "a3@example.com", stays, false, waits},
-		"a member's, of the domain":              {bob, "a4@corp.com", stays, false, in},
-		"a member's, of the domain, copied":      {bob, "a5@corp.com", stays, true, ""}, // a copy is for administrators alone
-		"a member's, to a role of the domain":    {bob, "info@corp.com", stays, false, waits},
-		"demoted meanwhile":                      {eve, "a6@example.com", as(eve.Member.ID, onboarding.RoleMember), false, waits},
+		"an administrator's":                  {eve, "a1@example.com", stays, false, in},
+		"an administrator's, copied":          {eve, "a2@example.com", stays, true, in},
+		"a member's":                          {bob, "a3@example.com", stays, false, waits},
+		"a member's, of the domain":           {bob, "a4@corp.com", stays, false, in},
+		"a member's, of the domain, copied":   {bob, "a5@corp.com", stays, true, ""}, // a copy is for administrators alone
+		"a member's, to a role of the domain": {bob, "info@corp.com", stays, false, waits},
+		"demoted meanwhile": {eve, "a6@example.com", as(eve.Member.ID, onboarding.RoleMember), false,
+			waits},
 		"demoted meanwhile, of the domain":       {eve, "a7@corp.com", as(eve.Member.ID, onboarding.RoleMember), false, in},
 		"demoted meanwhile, the domain's copied": {eve, "a8@corp.com", as(eve.Member.ID, onboarding.RoleMember), true, ""},
 		"promoted meanwhile":                     {bob, "a9@example.com", as(bob.Member.ID, onboarding.RoleAdmin), false, in},
@@ -346,8 +347,10 @@ func TestAPlainMembersInvitationIsApprovedFirst(t *testing.T) {
 		}
 		s.ok(err)
 		m := caller.Member
-		if m.Status != c.want || m.JoinedAt.IsZero() != (c.want == waits) || m.Request.At.IsZero() != (c.want == in) || m.EmailVerified == c.copied ||
-			m.Entry != (onboarding.Entry{Channel: onboarding.ChannelInvitation, Inviter: c.inviter.Member.ID}) || s.member(m.ID) != m {
+		if m.Status != c.want || m.JoinedAt.IsZero() != (c.want == waits) || m.Request.At.IsZero() != (c.want == in) ||
+			m.EmailVerified == c.copied ||
+			m.Entry != (onboarding.Entry{Channel: onboarding.ChannelInvitation, Inviter: c.inviter.Member.ID}) ||
+			s.member(m.ID) != m {
 			t.Errorf("%s: answered %+v, stored %+v", name, m, s.member(m.ID))
 		}
 		list := "member#active"
@@ -356,7 +359,8 @@ func TestAPlainMembersInvitationIsApprovedFirst(t *testing.T) {
 		}
 		s.want(name+" is listed", s.place(m.ID), list)
 		after := s.contact(c.address)
-		if after.Member != m.ID || after.Invitation.Status != onboarding.InvitationAccepted || after.VerifiedAt.IsZero() != c.copied {
+		if after.Member != m.ID || after.Invitation.Status != onboarding.InvitationAccepted ||
+			after.VerifiedAt.IsZero() != c.copied {
 			t.Errorf("%s: %+v", name, after)
 		}
 		me, err := onboarding.Visitor(t.Context(), s.store, s.world(), token.Reveal())
