@@ -43,6 +43,8 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
+const seeURL = "see that --url is right"
+
 var errInterrupted = errors.New("interrupted")
 
 // client speaks to an organization's invitations in the API. It repeats what may pass, and follows no redirect: the token
@@ -55,7 +57,8 @@ type client struct {
 	note  func(string)
 }
 
-func newClient(origin string, org onboarding.OrganizationID, token onboarding.SessionToken, wait waiting, note func(string)) *client {
+func newClient(origin string, org onboarding.OrganizationID, token onboarding.SessionToken, wait waiting,
+	note func(string)) *client {
 	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &client{
 		http: &http.Client{Timeout: answerTime, CheckRedirect: stay},
@@ -73,30 +76,30 @@ type failure struct {
 
 func (f *failure) Error() string { return f.text }
 
-// post asks until there is an answer. It reports whether that is the answer of an earlier run, which comes at the first try.
-// A request under way is not broken off when ctx ends; a pause is.
-func (a *client) post(ctx context.Context, path, key string, body []byte, answer any) (replayed bool, _ *failure) {
+// post asks until there is an answer, and says how often it did. A request under way is not broken off when ctx ends; a
+// pause is.
+func (a *client) post(ctx context.Context, path, key string, body []byte, answer any) (http.Header, int, *failure) {
 	worked := false
-	for try := range maxTries {
+	for try := 1; ; try++ {
 		header, f := a.try(context.WithoutCancel(ctx), path, key, body, answer)
 		if f == nil {
-			return try == 0 && header.Get("Idempotency-Replayed") == "true", nil
+			return header, try, nil
 		}
 		worked = worked || f.worked
+		f.worked = worked
 		switch {
 		case !f.again:
-			f.worked = worked
-			return false, f
-		case try == maxTries-1:
-			return false, &failure{text: fmt.Sprintf("%s; it was tried %d times", f.text, maxTries), worked: worked}
+			return nil, try, f
+		case try == maxTries:
+			f.text = fmt.Sprintf("%s; it was tried %d times", f.text, try)
+			return nil, try, f
 		}
-		d := max(f.wait, min(firstPause<<try, longestPause))
+		d := max(f.wait, min(firstPause<<(try-1), longestPause))
 		a.note(fmt.Sprintf("%s; trying again in %s", f.text, d))
-		if err := a.wait(ctx, d); err != nil {
-			return false, &failure{text: errInterrupted.Error(), worked: worked}
+		if a.wait(ctx, d) != nil {
+			return nil, try, &failure{text: errInterrupted.Error(), worked: worked}
 		}
 	}
-	panic("unreachable")
 }
 
 func (a *client) try(ctx context.Context, path, key string, body []byte, answer any) (http.Header, *failure) {
@@ -123,7 +126,7 @@ func (a *client) try(ctx context.Context, path, key string, body []byte, answer 
 		return nil, a.refused(resp, text)
 	}
 	if json.Unmarshal(text, answer) != nil {
-		return nil, &failure{text: "the answer is none of Latchkey's: see that --url is right", worked: true}
+		return nil, &failure{text: "the answer is none of Latchkey's: " + seeURL, worked: true}
 	}
 	return resp.Header, nil
 }
@@ -138,8 +141,8 @@ func (a *client) unreached(err error) *failure {
 		err = network.Err
 	}
 	var certificate *tls.CertificateVerificationError
-	known := errors.As(err, &certificate) // it does not pass
-	return &failure{text: plain("cannot reach " + host(a.url) + ": " + err.Error()), again: !known, worked: !known}
+	may := !errors.As(err, &certificate) // then nothing was sent, and nothing will be
+	return &failure{text: plain("cannot reach " + host(a.url) + ": " + err.Error()), again: may, worked: may}
 }
 
 // problem is RFC 9457's, as far as it is read.
@@ -160,15 +163,14 @@ func (a *client) refused(resp *http.Response, text []byte) *failure {
 		if to, err := resp.Location(); err == nil {
 			where = to.Scheme + "://" + to.Host
 		}
-		return &failure{text: plain(host(a.url) + " redirects to " + where + ", where the token does not go: see that --url is right")}
+		return &failure{text: plain(host(a.url) + " redirects to " + where + ", where the token does not go: " + seeURL)}
 	}
 	var p problem
 	mediaType, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
-	if mediaType != "application/problem+json" || json.Unmarshal(text, &p) != nil {
+	if mediaType != "application/problem+json" || json.Unmarshal(text, &p) != nil || p.Detail == "" {
 		p = problem{Detail: fmt.Sprintf("%s answers with the HTTP status %d and says no more", host(a.url), status)}
 	}
-	refusal := refusalOf(p)
-	f := &failure{text: plain(refusal), wait: retryAfter(resp.Header), worked: status >= 500}
+	f := &failure{text: plain(refusalOf(p)), wait: retryAfter(resp.Header), worked: status >= 500}
 	switch status {
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		f.again = true

@@ -40,8 +40,9 @@ var (
 		onboarding.AlreadyInvited, onboarding.AlreadyMember, onboarding.Duplicate}
 	faulty = []onboarding.InviteVerdict{onboarding.DismissedMember, onboarding.InvalidAddress, onboarding.Ambiguous,
 		onboarding.Denied}
-	unreached = []onboarding.InviteVerdict{onboarding.OverLimit, unknownSent, notSent} // nothing is wrong with these people
-	// Nothing was written for these, and another day or another setting may change them.
+	// There is nothing wrong with these people.
+	unreached = []onboarding.InviteVerdict{onboarding.OverLimit, unknownSent, notSent}
+	// Nothing was written for these, and another day or another setting may change that.
 	passing = []onboarding.InviteVerdict{onboarding.DismissedMember, onboarding.Denied, onboarding.OverLimit}
 )
 
@@ -146,6 +147,7 @@ type person struct {
 	remark     string // of the list's reader, on somebody who can be invited
 	invitation string
 	link       string
+	before     onboarding.InviteVerdict // in the earlier report that the link is from
 }
 
 type recipient struct {
@@ -272,8 +274,13 @@ func runInvite(ctx context.Context, c *call) error {
 		step, save = s.preview, func() error { return nil }
 	}
 	done, stopped := s.each(ctx, asked, shown, step, save)
-	if err := errors.Join(save(), s.summarize(c.out, people, o)); err != nil {
-		return errors.Join(stopped, err)
+	if err := save(); stopped == nil {
+		stopped = err
+	} else if err != nil {
+		stopped = fmt.Errorf("%w; %w", stopped, err)
+	}
+	if err := s.summarize(c.out, people, o); err != nil {
+		return err
 	}
 	switch {
 	case stopped != nil && o.dryRun:
@@ -323,6 +330,9 @@ type inviteAnswer struct {
 		Joins     string `json:"joins"`
 	} `json:"results"`
 	LeftToday int `json:"left_today"`
+
+	repeated bool // whether it was given before
+	earlier  bool // whether to an earlier run
 }
 
 // each takes one step for each part of the people, until one fails or ctx ends, and answers how many are done. The
@@ -405,15 +415,15 @@ func (s *sending) invite(ctx context.Context, place string, part []*person) erro
 			return err
 		}
 		key := s.keyFor(place, body)
-		_, replayed, err := s.ask(ctx, "", key, body, part)
+		answer, err := s.ask(ctx, "", key, body, part)
 		if err != nil {
 			return err
 		}
-		if replayed {
-			s.explainLostLinks(part)
+		if !s.body.Notify && answer.repeated {
+			explainLostLinks(part)
 		}
 		part = slices.DeleteFunc(slices.Clone(part), func(p *person) bool {
-			return !replayed || !slices.Contains(passing, p.verdict)
+			return !answer.earlier || !slices.Contains(passing, p.verdict)
 		})
 		place = key
 	}
@@ -421,18 +431,20 @@ func (s *sending) invite(ctx context.Context, place string, part []*person) erro
 }
 
 // ask sends a request and writes down what became of its part.
-func (s *sending) ask(ctx context.Context, path, key string, body []byte, part []*person) (answer inviteAnswer, replayed bool, err error) {
-	replayed, f := s.api.post(ctx, path, key, body, &answer)
+func (s *sending) ask(ctx context.Context, path, key string, body []byte, part []*person) (answer inviteAnswer, err error) {
+	header, tries, f := s.api.post(ctx, path, key, body, &answer)
 	if f == nil {
 		f = settle(part, answer)
 	}
-	if f == nil {
-		return answer, replayed, nil
+	if f != nil {
+		if !f.worked {
+			spare(part)
+		}
+		return answer, f
 	}
-	if !f.worked {
-		spare(part)
-	}
-	return answer, false, f
+	answer.repeated = header.Get("Idempotency-Replayed") == "true"
+	answer.earlier = answer.repeated && tries == 1
+	return answer, nil
 }
 
 // settle writes down what became of a part.
@@ -446,8 +458,9 @@ func settle(part []*person, answer inviteAnswer) *failure {
 	}
 	for i, r := range answer.Results {
 		p := part[i]
-		if r.AcceptURL != "" || r.Invitation.ID != p.invitation {
-			p.link = r.AcceptURL // else what an earlier report knew still holds
+		anew := r.Verdict == onboarding.Reopened && p.before != r.Verdict // then older links are dead
+		if r.AcceptURL != "" || r.Invitation.ID != p.invitation || anew {
+			p.link = r.AcceptURL
 		}
 		p.verdict, p.reason, p.invitation = r.Verdict, cmp.Or(r.Reason, p.remark), r.Invitation.ID
 	}
@@ -455,10 +468,10 @@ func settle(part []*person, answer inviteAnswer) *failure {
 }
 
 // explainLostLinks says so where a link was in an answer that nobody has.
-func (s *sending) explainLostLinks(part []*person) {
+func explainLostLinks(part []*person) {
 	for _, p := range part {
-		if !s.body.Notify && p.link == "" && (p.verdict == onboarding.Created || p.verdict == onboarding.Reopened) {
-			p.reason = "its link was shown before, and is shown once: revoke it and invite again"
+		if p.link == "" && (p.verdict == onboarding.Created || p.verdict == onboarding.Reopened) {
+			p.reason = "a link is shown once, and this one was: revoke the invitation, and invite in another list"
 		}
 	}
 }
@@ -470,7 +483,7 @@ func (s *sending) preview(ctx context.Context, _ string, part []*person) error {
 	if err != nil {
 		return err
 	}
-	answer, _, err := s.ask(ctx, "/preview", "", body, part)
+	answer, err := s.ask(ctx, "/preview", "", body, part)
 	if err != nil {
 		return err
 	}
@@ -518,7 +531,7 @@ func (s *sending) summarize(out io.Writer, people []*person, o *inviteOptions) e
 		fmt.Fprintf(w, "others\t%d\n", others)
 	}
 	if len(s.ignored) > 0 {
-		fmt.Fprintf(w, "ignored\t%s\n", plain(strings.Join(s.ignored, ", ")))
+		fmt.Fprintf(w, "ignored columns\t%s\n", plain(strings.Join(s.ignored, ", ")))
 	}
 	if !o.dryRun {
 		fmt.Fprintf(w, "report\t%s\n", o.report)

@@ -3,12 +3,14 @@ package main
 import (
 	"bytes"
 	"context"
+	crand "crypto/rand"
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
+	"log"
 	"math/rand"
 	"net/http"
 	"net/http/httptest"
@@ -23,8 +25,12 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"latchkey/internal/api"
+	"latchkey/internal/dynamolocal/dynamotest"
 	"latchkey/internal/onboarding"
 	"latchkey/internal/openapi"
+	"latchkey/internal/table"
+	"latchkey/internal/telemetry"
 )
 
 // noted is a wait that takes no time: it writes into the file WAITED how long it would have been. With UNTIL_INTERRUPTED
@@ -57,7 +63,7 @@ type fakeAPI struct {
 	more   *sync.Cond          // asked has one more
 	asked  []string            // a line for each request
 	faults map[int][]string    // by the number of a request
-	status map[string]string   // of each address that is known: invited, member or dismissed
+	status map[string]string   // of each address that is known: invited, revoked, member or dismissed
 	mails  map[string]int      // to each address
 	kept   map[string]keptJSON // under each Idempotency-Key
 	left   int                 // of today's limit
@@ -133,6 +139,9 @@ func (f *fakeAPI) serve(r *http.Request, body []byte) (re reply, fault string) {
 	case "lost", "held", "interrupt":
 		re = f.work(r, body, asked)
 		re.outcome = fault
+	case "mixed-up": // it answers about somebody else
+		re = f.work(r, body, asked)
+		re.body, re.outcome = bytes.ReplaceAll(re.body, []byte("ann@"), []byte("eve@")), fault
 	case "unheard":
 		re.outcome = fault
 	case "redirect":
@@ -223,7 +232,7 @@ func (f *fakeAPI) answer(asked inviteBody, preview, links bool) []byte {
 		if reason != "" {
 			result["reason"] = reason
 		}
-		offered := verdict == "created" || verdict == "resent"
+		offered := verdict == "created" || verdict == "reopened" || verdict == "resent"
 		if offered && asked.Notify {
 			left--
 		}
@@ -276,6 +285,8 @@ func (f *fakeAPI) judge(r recipient, asked inviteBody, twice bool, left int) (ve
 		return "limit_reached", "today's sending limit of the organization is reached"
 	case status == "invited":
 		return "resent", ""
+	case status == "revoked":
+		return "reopened", ""
 	}
 	return "created", ""
 }
@@ -396,23 +407,24 @@ func checkMode(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func TestCtrlCWaitsForTheRequestUnderWay(t *testing.T) {
-	api := startAPI(t)
-	defer api.Close()
-	t.Setenv("LATCHKEY_TOKEN", api.token)
+	fake := startAPI(t)
+	defer fake.Close()
+	t.Setenv("LATCHKEY_TOKEN", fake.token)
 	list := filepath.Join(t.TempDir(), "people.csv")
 	if err := os.WriteFile(list, people(2500, ""), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	api.faults[2], api.stop = []string{"interrupt"}, cancel
+	fake.faults[2], fake.stop = []string{"interrupt"}, cancel
 	var out, errs bytes.Buffer
-	args := []string{"invite", "--csv", list, "--url", api.URL, "--organization", "acme", "--quiet"}
+	args := []string{"invite", "--csv", list, "--url", fake.URL, "--organization", "acme", "--quiet"}
 	code := run(ctx, args, call{out: &out, errs: &errs, wait: pause})
-	if want := "latchkey: interrupted; 2000 of 2500 are done, and the same command goes on from there\n"; code != 1 || errs.String() != want {
+	want := "latchkey: interrupted; 2000 of 2500 are done, and the same command goes on from there\n"
+	if code != 1 || errs.String() != want {
 		t.Errorf("exit code %d, %q; want 1, %q", code, &errs, want)
 	}
-	if len(api.asked) != 2 || len(api.mails) != 2000 {
-		t.Errorf("%d requests mailed %d people; want 2, and 2000", len(api.asked), len(api.mails))
+	if len(fake.asked) != 2 || len(fake.mails) != 2000 {
+		t.Errorf("%d requests mailed %d people; want 2, and 2000", len(fake.asked), len(fake.mails))
 	}
 	rows := readReport(t, list+".report.csv")
 	for i, row := range rows {
@@ -423,6 +435,63 @@ func TestCtrlCWaitsForTheRequestUnderWay(t *testing.T) {
 	}
 	if len(rows) != 2500 {
 		t.Errorf("the report has %d rows, want 2500", len(rows))
+	}
+}
+
+// The API itself, on a table, does what fakeAPI does: it repeats its answers, and its limit of before is asked about anew.
+func TestTheAPIItselfTakesUpAList(t *testing.T) {
+	db, name := dynamotest.Table(t)
+	now := time.Now() // one instant, of one day
+	store, w := table.New(db, name), onboarding.World{Now: func() time.Time { return now }, Rand: crand.Reader}
+	founding := onboarding.Founding{World: w, Store: store}
+	const password = "violet harbour tuesday kite"
+	_, _, err := founding.Found(t.Context(), onboarding.FoundCommand{ID: "acme", Name: "Acme", Locale: "en", DailySendLimit: 3,
+		Admin: onboarding.Invitee{Address: "ann@acme.com"}, Password: password})
+	if err != nil {
+		t.Fatal(err)
+	}
+	signing := onboarding.SigningIn{World: w, Store: store}
+	_, token, err := signing.SignIn(t.Context(), "acme", "ann@acme.com", password, "127.0.0.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := onboarding.NewKeys(1, map[byte][]byte{1: bytes.Repeat([]byte("k"), 64)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	edge := api.Edge{Log: telemetry.NewLogger(io.Discard, "test"), Metrics: telemetry.NewMetrics(io.Discard, "test", "test"),
+		BaseURL: "https://join.example.com", Now: w.Now}
+	server := httptest.NewServer(api.CreateInvite(edge, w, store, keys))
+	defer server.Close()
+	t.Setenv("LATCHKEY_TOKEN", token.Reveal())
+	list := filepath.Join(t.TempDir(), "people.csv")
+	if err := os.WriteFile(list, append(people(5, ""), "not an address,Ed,,\n"...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	invite := func(want string, flags ...string) {
+		t.Helper()
+		var out, errs bytes.Buffer
+		args := append([]string{"invite", "--csv", list, "--url", server.URL, "--organization", "acme", "--quiet"}, flags...)
+		code := run(t.Context(), args, call{out: &out, errs: &errs, wait: pause})
+		got := strings.Join(strings.Fields(out.String()), " ")
+		if code != 1 || errs.Len() > 0 || !strings.HasPrefix(got, want) {
+			t.Errorf("exit code %d, %s%s; want 1, and %s", code, got, &errs, want)
+		}
+	}
+	const limited = "created 3 invalid 1 limit_reached 2"
+	invite(limited+" would join 3 at once, 0 after an administrator agrees left today 3 mails", "--dry-run")
+	invite(limited)
+	invite(limited)
+	raise := func(o *onboarding.Organization) { o.Settings.DailySendLimit = 9 }
+	if _, err := founding.Change(t.Context(), "acme", raise); err != nil {
+		t.Fatal(err)
+	}
+	invite("created 5 invalid 1")
+	invite("created 5 invalid 1")
+	invite("already_invited 5 invalid 1", "--role", "admin", "--report", list+".again.csv")
+	invite("already_invited 5 invalid 1 would join 0 at once", "--dry-run")
+	if used, err := store.ReadUsage(t.Context(), "acme", now); err != nil || used != 5 {
+		t.Errorf("%d mails were counted, %v; want 5", used, err)
 	}
 }
 
@@ -437,6 +506,43 @@ func readReport(t testing.TB, path string) [][]string {
 		t.Fatalf("%d rows, %v", len(rows), err)
 	}
 	return rows[1:]
+}
+
+func TestACertificateThatNobodyTrustsIsNotTriedAgain(t *testing.T) {
+	fake := startAPI(t)
+	fake.Close()
+	stranger := httptest.NewTLSServer(fake)
+	defer stranger.Close()
+	stranger.Config.ErrorLog = log.New(io.Discard, "", 0)
+	t.Setenv("LATCHKEY_TOKEN", fake.token)
+	list := filepath.Join(t.TempDir(), "people.csv")
+	if err := os.WriteFile(list, people(1, ""), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	wait := func(context.Context, time.Duration) error { t.Error("it waited"); return nil }
+	var out, errs bytes.Buffer
+	args := []string{"invite", "--csv", list, "--url", stranger.URL, "--organization", "acme", "--quiet"}
+	code := run(t.Context(), args, call{out: &out, errs: &errs, wait: wait})
+	if code != 1 || !strings.Contains(errs.String(), "certificate") {
+		t.Errorf("exit code %d, %s", code, &errs)
+	}
+	if !strings.HasPrefix(out.String(), "not_sent") || len(fake.asked) > 0 {
+		t.Errorf("%d requests: %s", len(fake.asked), &out)
+	}
+}
+
+func TestRetryAfterIsSecondsOrATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for text, want := range map[string]time.Duration{
+			"": 0, "5": 5 * time.Second, "-5": 0, "soon": 0, "99999999999": 1 << 30 * time.Second,
+			time.Now().Add(90 * time.Second).UTC().Format(http.TimeFormat): 90 * time.Second,
+			time.Now().Add(-time.Minute).UTC().Format(http.TimeFormat):     0,
+		} {
+			if got := retryAfter(http.Header{"Retry-After": {text}}); got != want {
+				t.Errorf("%q is %s, want %s", text, got, want)
+			}
+		}
+	})
 }
 
 func TestAPauseIsAtMostAQuarterLonger(t *testing.T) {
@@ -492,14 +598,18 @@ func FuzzReport(f *testing.F) {
 	for _, seed := range []string{"", "ann@example.com", "=1+1", "@SUM(A1)", "\tx", "a\"b,c\nd", "'=1"} {
 		f.Add(seed)
 	}
-	path := filepath.Join(f.TempDir(), "report.csv")
 	f.Fuzz(func(t *testing.T, text string) {
 		text = strings.ReplaceAll(text, "\r\n", "\n") // which encoding/csv reads as one line end
 		p := &person{line: 1, input: text, verdict: onboarding.InvalidAddress, reason: text, link: text}
-		if err := (report{path: path, links: true}).write([]*person{p}); err != nil {
+		var out bytes.Buffer
+		if err := (report{links: true}).encode(&out, []*person{p}); err != nil {
 			t.Fatal(err)
 		}
-		row := readReport(t, path)[0]
+		rows, err := csv.NewReader(&out).ReadAll()
+		if err != nil || len(rows) != 2 {
+			t.Fatalf("%q, %v", rows, err)
+		}
+		row := rows[1]
 		for _, cell := range row {
 			if cell != "" && strings.ContainsAny(cell[:1], "=+-@\t\r") {
 				t.Errorf("a cell is %q", cell)

@@ -133,13 +133,14 @@ func newFlags() (*flag.FlagSet, *options) {
 	f.StringVar(&o.adminEmail, "admin-email", "", "email `ADDRESS` of the first administrator")
 	f.StringVar(&o.adminFirstName, "admin-first-name", "", "the administrator's first `NAME`")
 	f.StringVar(&o.adminLastName, "admin-last-name", "", "the administrator's last `NAME`")
-	f.Func("locale", "`LANGUAGE`, en or de: a new organization's (default en); an invitation's (default its organization's)", func(s string) error {
-		l, ok := onboarding.ParseLocale(s)
-		if o.locale = l; !ok {
-			return fmt.Errorf("the languages are %v", onboarding.Locales)
-		}
-		return nil
-	})
+	f.Func("locale", "`LANGUAGE`, en or de: an organization's (en if not given), or an invitation's (its organization's)",
+		func(s string) error {
+			l, ok := onboarding.ParseLocale(s)
+			if o.locale = l; !ok {
+				return fmt.Errorf("the languages are %v", onboarding.Locales)
+			}
+			return nil
+		})
 	f.Func("daily-send-limit", "`NUMBER` of invitations that may be mailed in one UTC day", func(s string) (err error) {
 		if o.dailySendLimit, err = strconv.Atoi(s); err != nil || o.dailySendLimit < 1 {
 			return errors.New("a limit is a whole number from 1 up")

@@ -48,7 +48,8 @@ func createOrganization(ctx context.Context, c *call) error {
 		return err
 	}
 	o, m, err := founding.Found(ctx, onboarding.FoundCommand{
-		ID: c.id, Name: c.name, Locale: cmp.Or(c.locale, onboarding.Locales[0]), DailySendLimit: c.dailySendLimit, Password: password,
+		ID: c.id, Name: c.name, Locale: cmp.Or(c.locale, onboarding.Locales[0]),
+		DailySendLimit: c.dailySendLimit, Password: password,
 		Admin: onboarding.Invitee{Address: c.adminEmail, FirstName: c.adminFirstName, LastName: c.adminLastName},
 	})
 	if err != nil {

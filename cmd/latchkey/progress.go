@@ -62,7 +62,8 @@ func (p *progress) draw() {
 	}
 	const width = 30
 	full := p.done * width / p.all
-	fmt.Fprintf(p.out, "%s[%s%s] %d of %d", clearLine, strings.Repeat("#", full), strings.Repeat(".", width-full), p.done, p.all)
+	bar := strings.Repeat("#", full) + strings.Repeat(".", width-full)
+	fmt.Fprintf(p.out, "%s[%s] %d of %d", clearLine, bar, p.done, p.all)
 	if took := p.now().Sub(p.began); p.done > 0 && took > 0 {
 		rate := float64(p.done) / took.Seconds()
 		left := time.Duration(float64(p.all-p.done) / rate * float64(time.Second))

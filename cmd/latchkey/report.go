@@ -64,12 +64,12 @@ func (r report) prepare(list string, org onboarding.OrganizationID, people []*pe
 	switch {
 	case errors.Is(err, io.EOF): // an empty file
 		return nil
-	case err != nil, !slices.Equal(header, report{links: false}.header()) && !slices.Equal(header, report{links: true}.header()):
-		return foreign
-	case !r.links && slices.Contains(header, linkColumn):
-		return fmt.Errorf("%s holds links, and this report would not: name another with --report", r.path)
-	case !slices.Contains(header, linkColumn):
+	case err == nil && slices.Equal(header, report{links: false}.header()):
 		return nil
+	case err != nil || !slices.Equal(header, report{links: true}.header()):
+		return foreign
+	case !r.links:
+		return fmt.Errorf("%s holds links, and this report would not: name another with --report", r.path)
 	}
 	return recall(rows, org, people)
 }
@@ -86,12 +86,12 @@ func recall(rows *csv.Reader, org onboarding.OrganizationID, people []*person) e
 			return fmt.Errorf("read the earlier report: %w", err)
 		}
 		if strings.Contains(row[6], "/join/"+string(org)+"/") {
-			known[row[2]] = &person{invitation: row[5], link: row[6]}
+			known[row[2]] = &person{before: onboarding.InviteVerdict(row[3]), invitation: row[5], link: row[6]}
 		}
 	}
 	for _, p := range people {
 		if k := known[neutral(p.recipient.Email)]; k != nil && p.verdict == "" {
-			p.invitation, p.link = k.invitation, k.link
+			p.before, p.invitation, p.link = k.before, k.invitation, k.link
 		}
 	}
 	return nil
@@ -118,7 +118,14 @@ func (r report) write(people []*person) (err error) {
 			err = fmt.Errorf("the report: %w", err)
 		}
 	}()
-	w := csv.NewWriter(f)
+	if err := errors.Join(r.encode(f, people), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), r.path)
+}
+
+func (r report) encode(out io.Writer, people []*person) error {
+	w := csv.NewWriter(out)
 	w.Write(r.header())
 	for _, p := range people {
 		row := []string{strconv.Itoa(p.line), p.input, p.recipient.Email, string(p.verdict), p.reason, p.invitation}
@@ -131,10 +138,7 @@ func (r report) write(people []*person) (err error) {
 		w.Write(row)
 	}
 	w.Flush()
-	if err := errors.Join(w.Error(), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), r.path)
+	return w.Error()
 }
 
 // neutral keeps a spreadsheet from taking a cell for a formula.

@@ -32,8 +32,8 @@ var headings = [columnKinds][]string{
 	emailColumn: {"email", "emailaddress", "emailadresse", "mail", "mailaddress", "mailadresse", "emails", "email1value",
 		"email1", "primaryemail", "workemail", "emailwork", "businessemail", "companyemail"},
 	phoneColumn: {"mobile", "mobilephone", "mobilenumber", "mobilephonenumber", "mobil", "mobiltelefon", "mobilnummer", "handy",
-		"handynummer", "cell", "cellphone", "phone", "phonenumber", "telephone", "telephonenumber", "telefon", "telefonnummer",
-		"tel", "rufnummer", "phone1value", "phone1"},
+		"handynummer", "handynr", "mobilnr", "mobilfunk", "mobilfunknummer", "cell", "cellphone", "phone", "phonenumber", "telephone", "telephonenumber", "telefon", "telefonnummer",
+		"telefonnr", "tel", "rufnummer", "phone1value", "phone1"},
 	firstColumn: {"firstname", "vorname", "givenname", "forename", "vornamen", "first"},
 	lastColumn:  {"lastname", "nachname", "surname", "familyname", "familienname", "last"},
 	nameColumn:  {"name", "fullname", "displayname", "anzeigename", "vollständigername", "employeename"},
@@ -65,6 +65,9 @@ func columnOf(heading string) (column, int) {
 	}
 	return otherColumn, 0
 }
+
+// maxColumns is how many columns a table has. A longer row is a list.
+const maxColumns = 500
 
 // layout says where the columns of each kind are. A table has no more than one of a kind; -1 stands for none.
 type layout [columnKinds]int
@@ -118,7 +121,7 @@ func findTable(text string, r listReader) (*table, bool) {
 
 // readHeading reads the first row, and answers how many of its cells are headings that we know; 0 if it is no heading.
 func (t *table) readHeading() (known int) {
-	if !t.nextRow() || len(t.cells) < 2 || strings.ContainsAny(t.row, "@<") {
+	if !t.nextRow() || len(t.cells) < 2 || len(t.cells) > maxColumns || strings.ContainsAny(t.row, "@<") {
 		return 0
 	}
 	t.layout, t.width = noColumns(), len(t.cells)
@@ -147,41 +150,19 @@ func (t *table) readHeading() (known int) {
 	return known
 }
 
+// tally counts what the cells of a column hold.
+type tally struct{ emails, phones, texts int }
+
 // guess finds out whether the text is a table without a heading, and which column is which. See ParseList.
 func (t *table) guess() bool {
-	rows, even := 0, 0
-	var counts []struct{ emails, phones, texts int }
-	for t.nextRow() {
-		if rows == 0 {
-			if t.width = len(t.cells); t.width < 2 {
-				return false
-			}
-			counts = make([]struct{ emails, phones, texts int }, t.width)
-		}
-		rows++
-		if len(t.cells) == t.width {
-			even++
-		}
-		for i, cell := range t.cells[:min(t.width, len(t.cells))] {
-			c := &counts[i]
-			if strings.Contains(cell, "@") {
-				if !strings.ContainsAny(cell, " \"<") { // a name and an address are an item of a list
-					c.emails++
-				}
-			} else if _, err := ParsePhone(cell, t.region, t.numbers); err == nil {
-				c.phones++
-			} else if strings.ContainsFunc(cell, unicode.IsLetter) {
-				c.texts++
-			}
-		}
-	}
+	tallies, rows, even := t.count()
 	nearly := func(n int) bool { return rows-n <= rows/10 || rows-n == 1 && rows > 2 }
 	if rows < 2 || !nearly(even) {
 		return false
 	}
 	t.layout = noColumns()
 	var texts []int
-	for i, c := range counts {
+	for i, c := range tallies {
 		kind := emailColumn
 		if c.emails == 0 {
 			kind = phoneColumn
@@ -208,6 +189,35 @@ func (t *table) guess() bool {
 		t.layout[kind] = texts[i]
 	}
 	return true
+}
+
+// count reads all rows: how many there are, how many of them are as wide as the first, and what the columns hold. It answers
+// none where the first row is no row of a table.
+func (t *table) count() (tallies []tally, rows, even int) {
+	for t.nextRow() {
+		if rows == 0 {
+			if t.width = len(t.cells); t.width < 2 || t.width > maxColumns {
+				return nil, 0, 0
+			}
+			tallies = make([]tally, t.width)
+		}
+		rows++
+		if len(t.cells) == t.width {
+			even++
+		}
+		for i, cell := range t.cells[:min(t.width, len(t.cells))] {
+			if strings.Contains(cell, "@") {
+				if !strings.ContainsAny(cell, " \"<") { // a name with an address is an item of a list
+					tallies[i].emails++
+				}
+			} else if _, err := ParsePhone(cell, t.region, t.numbers); err == nil {
+				tallies[i].phones++
+			} else if strings.ContainsFunc(cell, unicode.IsLetter) {
+				tallies[i].texts++
+			}
+		}
+	}
+	return tallies, rows, even
 }
 
 // nextRow reads the next row in which something stands.

@@ -125,6 +125,10 @@ func TestATableWithoutAHeadingIsRecognised(t *testing.T) {
 			want: []string{"1 ann@x.com Ann|", "2 +4915112345678 Bob|"},
 		},
 		{
+			name: "a mixed column and numbers", region: "DE", text: "ann@x.com;Ann;0151 12345678\n0151 12345670;Bob;0151 12345679",
+			want: []string{"1 ann@x.com and +4915112345678 Ann|", "2 +4915112345670 Bob| (the phone number is left out: there is one already)"},
+		},
+		{
 			name: "a heading that we do not know", text: "Wer;Wohin\nAnn;ann@x.com\nBob;bob@x.com\nCay;cay@x",
 			want: []string{"1 invalid Wer;Wohin: an email address has an @", "2 ann@x.com Ann|", "3 bob@x.com Bob|", "4 invalid Cay;cay@x: the domain has no dot"},
 		},
@@ -167,6 +171,18 @@ func TestATableWithoutAHeadingIsRecognised(t *testing.T) {
 		},
 	} {
 		p.check(t)
+	}
+}
+
+func TestARowWithoutEndIsAList(t *testing.T) {
+	for commas, table := range map[int]bool{499: true, 500: false} {
+		wide := strings.Repeat(",", commas)
+		for _, text := range []string{"email" + wide + "\nann@x.com,foo\n", "ann@x.com,foo" + wide[1:] + "\nbob@x.com,bar" + wide[1:]} {
+			l := mustList(t, text, "")
+			if got := strings.Contains(l.Entries[0].Input, ","); got != table {
+				t.Errorf("%d commas: %.20q… gives %s", commas, text, shown(l.Entries[0]))
+			}
+		}
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"unicode"
 	"unicode/utf8"
 
 	"latchkey/internal/onboarding"
@@ -174,9 +173,10 @@ func TestAListIsReadAsPeopleKeepIt(t *testing.T) {
 		{
 			name: "bullets and numbers",
 			text: "- a@x.com\n* b@x.com\n• c@x.com\n1. d@x.com\n 12) e@x.com\n•\tf@x.com\n3.\tAnn Lee <g@x.com>\n•h@x.com\n– i@x.com\n" +
-				"▪\ufe0f j@x.com\n1.k@x.com\n4. Lee, Ann <l@x.com>",
+				"▪\ufe0f j@x.com\n1.k@x.com\n4. Lee, Ann <l@x.com>\n5.\n\n6. ",
 			want: []string{"1 a@x.com", "2 b@x.com", "3 c@x.com", "4 d@x.com", "5 e@x.com", "6 f@x.com", "7 g@x.com Ann|Lee", "8 h@x.com",
-				"9 i@x.com", "10 j@x.com", "11 1.k@x.com", "12 l@x.com Ann|Lee"},
+				"9 i@x.com", "10 j@x.com", "11 1.k@x.com", "12 l@x.com Ann|Lee",
+				"13 invalid 5.: this is too short for a phone number", "15 invalid 6.: this is too short for a phone number"},
 		},
 		{
 			name: "what cannot be seen, at the edge and inside",
@@ -351,9 +351,10 @@ func TestAListIsPrintedInOneForm(t *testing.T) {
 		"\", Ann Maria\" <ann@x.com>":            "\", Ann Maria\" <ann@x.com>\n",
 		"\"Lee,\" <ann@x.com>":                   "\"Lee,\" <ann@x.com>\n",
 		"phone,name\n0151 12345678,Ann Lee\n":    "\"Ann Lee\" <+4915112345678>\n",
+		"email,first name,last name\nann@x.com,\"Ann, Dr.\",Lee\n": "\"Lee, Ann, Dr.\" <ann@x.com>\n",
 		// What does not fit into a line makes a table of all.
-		"email,first name,last name\nann@x.com,\"Ann, Dr.\",Lee\nbob@x.com,,\n": "email,phone,first_name,last_name,job_title,department,group\n" +
-			"ann@x.com,,\"Ann, Dr.\",Lee,,,\nbob@x.com,,,,,,\n",
+		"email,first name,last name\nann@x.com,Ann,\"Lee, Dr.\"\nbob@x.com,,\n": "email,phone,first_name,last_name,job_title,department,group\n" +
+			"ann@x.com,,Ann,\"Lee, Dr.\",,,\nbob@x.com,,,,,,\n",
 		"Ann \"Al\" Lee <ann@x.com>": "email,phone,first_name,last_name,job_title,department,group\nann@x.com,,\"Ann \"\"Al\"\"\",Lee,,,\n",
 		"email,phone,group\nann@x.com,0151 12345678,Nord\n,0151 12345679,\n": "email,phone,first_name,last_name,job_title,department,group\n" +
 			"ann@x.com,+4915112345678,,,,,Nord\n,+4915112345679,,,,,\n",
@@ -397,36 +398,39 @@ var hard = []string{"a", " ", "\"", "\"\"", "\"a ", " \"\\\" ", "\"\",", ",\"\"a
 	"1", "1 ", "1\u00a0", "12345 ", "0151 ", "0151 12345678 ", "030 1234 ", "+1 ", "+", ".", ") ", ",", ",,1", "a,", ";", "\t1", "a;b@c.de\n", "\n", "\r\n\n",
 	"1. ", "Lee, Ann <ann@x.com>; ", "Lee, ", "a: ", "\u200b", "ü", "mailto:", "mailto:a@b.c?", "@", "a@", "-", "van "}
 
-func TestAListTakesTimeInProportion(t *testing.T) {
-	cost := func(text string) (asked int, allocated uint64) {
-		n := &plans{}
+func TestAListTakesTimeAndMemoryInProportion(t *testing.T) {
+	number := onboarding.PhoneNumber{E164: "+4915112345678", Use: onboarding.PhoneMobile}
+	cost := func(text string, n says) (asked int, allocated uint64) {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		if _, err := onboarding.ParseList(text, "DE", n); err != nil {
+		if _, err := onboarding.ParseList(text, "DE", &n); err != nil {
 			t.Fatal(err)
 		}
 		runtime.ReadMemStats(&after)
 		return n.asked, after.TotalAlloc - before.TotalAlloc
 	}
-	for _, unit := range hard {
-		for _, before := range []string{"", "email,name\n", "Ann;ann@x.com\n", "\"", "<", "0151 "} {
-			text := before + strings.Repeat(unit, 1<<14/len(unit))
-			asked, allocated := cost(text)
-			askedTwice, allocatedTwice := cost(before + strings.Repeat(unit, 1<<15/len(unit)))
-			if askedTwice > 2*asked+20 || asked > 8*len(text) {
-				t.Errorf("%q… asks the library %d times, and %d times where it is twice as long", text[:min(20, len(text))], asked, askedTwice)
+	for i, unit := range hard {
+		for _, before := range []string{"", "email,name\n", "Ann;ann@x.com\n", "\""} {
+			n := []says{{number: number}, {err: errNoNumber}}[i%2]
+			text, longer := before+strings.Repeat(unit, 1<<11/len(unit)), before+strings.Repeat(unit, 1<<14/len(unit))
+			asked, allocated := cost(text, n)
+			askedMore, allocatedMore := cost(longer, n)
+			if askedMore > 8*asked+400 || asked > 8*len(text) {
+				t.Errorf("%.20q… asks the library %d times, and %d times where it is eight times as long", text, asked, askedMore)
 			}
-			if allocatedTwice > 3*allocated+1<<16 { // a slice that grows has up to half of itself to spare
-				t.Errorf("%q… takes %d bytes, and %d where it is twice as long", text[:min(20, len(text))], allocated, allocatedTwice)
+			if allocatedMore > 16*allocated || allocatedMore > 1000*uint64(len(longer)) { // slices grow ahead
+				t.Errorf("%.20q… takes %d bytes, and %d where it is eight times as long", text, allocated, allocatedMore)
 			}
 		}
 	}
 }
 
-// A reader that goes back and forth would take hours for a megabyte. Nobody measures: it would not end.
-func TestAMegabyteIsRead(t *testing.T) {
+// A reader that went back and forth would take minutes for each of these. Nobody measures: the test would not end.
+func TestAHardListIsRead(t *testing.T) {
 	for _, unit := range hard {
-		mustList(t, strings.Repeat(unit, 1<<20/len(unit)), "DE")
+		if _, err := onboarding.ParseList(strings.Repeat(unit, 1<<17/len(unit)), "DE", &says{err: errNoNumber}); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
@@ -485,8 +489,11 @@ func FuzzParseList(f *testing.F) {
 				}
 			}
 		}
-		if n, ok := countTokens(s); ok && n != len(l.Entries) {
-			t.Fatalf("%q has %d tokens, and gives %d entries: %+v", s, n, len(l.Entries), l.Entries)
+		for _, signs := range []string{"ab1@.,;", "ab1@.\n"} {
+			plain := respell(s, signs)
+			if got, n := mustList(t, plain, region).Entries, countTokens(plain); n != len(got) {
+				t.Fatalf("%q has %d tokens, and gives %d entries: %+v", plain, n, len(got), got)
+			}
 		}
 		readsAgain(t, l, region)
 	})
@@ -501,16 +508,22 @@ func oneDigit(r rune) rune {
 	return r
 }
 
-// countTokens counts what separators part, where that is all there is to it: no blanks, which join, nothing that may be a name
-// or a heading, and one line, which is no table, or no separator but line ends.
-func countTokens(s string) (n int, ok bool) {
-	if strings.Trim(s, "abc1@.,;\t\n") != "" || strings.Contains(s, "\n") && strings.ContainsAny(s, ",;\t") {
-		return 0, false
+// respell writes a text anew, with few signs: separators part it, and that is all there is to it. No blanks, which join; no
+// names and no headings; and either one line, which is no table, or no separator but line ends.
+func respell(s, signs string) string {
+	b := []byte(s)
+	for i := range b {
+		b[i] = signs[int(b[i])%len(signs)]
 	}
-	for _, token := range strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(",;\t\n", r) }) {
-		if strings.ContainsFunc(token, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) || r == '@' }) {
+	return string(b)
+}
+
+// countTokens counts what separators part.
+func countTokens(s string) (n int) {
+	for _, token := range strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(",;\n", r) }) {
+		if strings.ContainsAny(token, "ab1@") {
 			n++
 		}
 	}
-	return n, true
+	return n
 }

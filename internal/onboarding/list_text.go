@@ -81,26 +81,30 @@ func (p *pile) read() {
 func (p *pile) heading() {
 	rest := strings.TrimLeftFunc(p.text, isBlank)
 	start := len(p.text) - len(rest)
-	end := start + toLineEnd(rest)
-	if c, _ := columnOf(p.text[start:end]); c == emailColumn || c == phoneColumn {
-		p.at, p.line = end, p.line+countLines(p.text[:start])
+	line := rest[:toLineEnd(rest)]
+	if c, _ := columnOf(line); c != emailColumn && c != phoneColumn || strings.Contains(line, "<") {
+		return
 	}
+	p.at, p.line = start+len(line), 1+countLines(p.text[:start])
 }
 
 // bullet steps over the number that a line of a list begins with, such as "1." or "12)". Other bullets are signs, and nothing
 // comes of them anyway.
 func (p *pile) bullet() {
-	at := p.blanks(p.at)
-	end := at
-	for end < len(p.text) && end < at+3 && p.text[end] >= '0' && p.text[end] <= '9' {
+	start := p.blanks(p.at)
+	end := start
+	for end < len(p.text) && end < start+3 && p.text[end] >= '0' && p.text[end] <= '9' {
 		end++
 	}
-	if end == at || p.text[at] == '0' || end+1 >= len(p.text) || p.text[end] != '.' && p.text[end] != ')' {
+	if end == start || end == len(p.text) || p.text[start] == '0' || p.text[end] != '.' && p.text[end] != ')' {
 		return
 	}
-	if r, _ := utf8.DecodeRuneInString(p.text[end+1:]); unicode.IsSpace(r) {
-		p.at = end + 1
+	end++
+	next := p.blanks(end)
+	if next == len(p.text) || lineEnd(p.text[next:]) > 0 || next == end && p.text[next] != '\t' {
+		return
 	}
+	p.at = next
 }
 
 // blanks is where the blanks at i end. Tabs and line ends are none.

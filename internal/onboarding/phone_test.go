@@ -144,17 +144,24 @@ func TestOnlyWhatSurelyReceivesTextMessagesDoes(t *testing.T) {
 		if use.Texts() != want {
 			t.Errorf("%q: %t", use, !want)
 		}
-		_, err := onboarding.ParsePhone("+4915112345678", "", says{onboarding.PhoneNumber{E164: "+4915112345678", Use: use}})
+		_, err := onboarding.ParsePhone("+4915112345678", "", &says{number: onboarding.PhoneNumber{E164: "+4915112345678", Use: use}})
 		if (err == nil) != want {
 			t.Errorf("%q: %v", use, err)
 		}
 	}
 }
 
-// says answers the same to every question.
-type says struct{ number onboarding.PhoneNumber }
+// says answers the same to every question, and counts them.
+type says struct {
+	number onboarding.PhoneNumber
+	err    error
+	asked  int
+}
 
-func (s says) Phone(string, string) (onboarding.PhoneNumber, error) { return s.number, nil }
+func (s *says) Phone(string, string) (onboarding.PhoneNumber, error) {
+	s.asked++
+	return s.number, s.err
+}
 
 func TestWhatIsNotOnePhoneNumberIsRefused(t *testing.T) {
 	const country, signs, short, long, none = "country code", "only digits", "too short", "too long", "not a phone number"
@@ -207,13 +214,13 @@ func TestWhatIsNotOnePhoneNumberIsRefused(t *testing.T) {
 // What the library answers is checked before it is believed.
 func TestANumberThatIsNoE164IsRefused(t *testing.T) {
 	for _, value := range []string{"", "+", "4915112345678", "+0151123456", "+123456", "+1234567890123456", "+49 151 123456", "+49151x123456"} {
-		n := says{onboarding.PhoneNumber{E164: value, Use: onboarding.PhoneMobile}}
+		n := &says{number: onboarding.PhoneNumber{E164: value, Use: onboarding.PhoneMobile}}
 		if got, err := onboarding.ParsePhone("+4915112345678", "", n); err == nil {
 			t.Errorf("%q is taken as %+v", value, got)
 		}
 	}
 	for _, value := range []string{"+1234567", "+123456789012345"} {
-		n := says{onboarding.PhoneNumber{E164: value, Use: onboarding.PhoneMobile}}
+		n := &says{number: onboarding.PhoneNumber{E164: value, Use: onboarding.PhoneMobile}}
 		if got, err := onboarding.ParsePhone("+4915112345678", "", n); err != nil || got != phone(value) {
 			t.Errorf("%q: %+v, %v", value, got, err)
 		}

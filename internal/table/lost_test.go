@@ -482,6 +482,25 @@ func linkJob(do linkAct, link func(*stage) onboarding.InviteLink) job {
 	}
 }
 
+// What the use cases would find out by reading once more, the write itself tells.
+func TestAWriteWhoseAnswerWasLostIsToldFromARefusal(t *testing.T) {
+	s := newStage(t)
+	m := s.applies("ann@example.com").Member
+	m.Status, m.Request.ID, m.Version = onboarding.MemberActive, s.request(), 2
+	l := s.named(s.admin)
+	l.Label, l.RequestID, l.Version = "Spring", s.request(), 2
+	for _, want := range []error{nil, onboarding.ErrConflict} { // and then another request's
+		store, _ := s.over(lost())
+		if err := store.WriteDecision(t.Context(), m, onboarding.MemberPendingApproval, 1, nil); !errors.Is(err, want) {
+			t.Errorf("a decision: %v, want %v", err, want)
+		}
+		if err := store.ReplaceLink(t.Context(), acme, l, 1); !errors.Is(err, want) {
+			t.Errorf("a link: %v, want %v", err, want)
+		}
+		m.Request.ID, l.RequestID = s.request(), s.request()
+	}
+}
+
 // The answer to beginning is lost, and deliver is quicker than the repetition.
 func TestAJoinWrittenTwiceMailsOneCode(t *testing.T) {
 	s := newStage(t)

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
 	"latchkey/internal/onboarding"
 )
 
@@ -111,6 +113,22 @@ func TestAdministratorsAreToldOnceInAQuarterOfAnHour(t *testing.T) {
 	if n := s.lettersTo("ada@example.com"); n != 2 || len(s.due()) != 0 {
 		t.Errorf("%d letters, %v due", n, s.due())
 	}
+}
+
+func TestANoticeIsNotTakenUpBeforeItsTime(t *testing.T) {
+	s := newStage(t)
+	s.applies("ann@example.com")
+	s.mail()
+	var owed []onboarding.Owed
+	for id := range s.item("NOTICE")["outbox"].(*types.AttributeValueMemberM).Value {
+		owed = append(owed, onboarding.Owed{Item: "ORG#acme|NOTICE", Message: id})
+	}
+	s.advance(time.Minute - time.Millisecond)
+	s.ok(s.deliverOver(s.store, owed))
+	s.want("told", s.count("NOTICE#"), 0)
+	s.advance(time.Millisecond)
+	s.ok(s.deliverOver(s.store, owed))
+	s.want("told", s.count("NOTICE#"), 1)
 }
 
 // Who begins to wait while the others' letters are on their way is told of later, whatever deliver does meanwhile.
