@@ -68,6 +68,11 @@ func newGateway(ctx context.Context, t *sam.Template, invoke func(function strin
 				return c
 			}
 		}
+		// Paths of two lengths never fit the same request. They must not count as alike, though: what is like both of two that
+		// differ would leave those in any order.
+		if c := cmp.Compare(len(a.segments), len(b.segments)); c != 0 {
+			return c
+		}
 		return cmp.Compare(btoi(a.method == "ANY"), btoi(b.method == "ANY"))
 	})
 	return g

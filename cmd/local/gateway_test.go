@@ -6,16 +6,21 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"reflect"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"latchkey/internal/dynamolocal/dynamotest"
 	"latchkey/internal/sam"
 )
 
@@ -346,6 +351,35 @@ func TestAFunctionIsReachedThroughItsRoute(t *testing.T) {
 	for _, path := range []string{"/_local", "/_local/nothing", "//things/7", "/things/../things/7"} {
 		if answer, body := do(t, "GET", c.baseURL+path, ""); answer.StatusCode != 404 {
 			t.Errorf("%s: %d %s", path, answer.StatusCode, body)
+		}
+	}
+}
+
+// Whatever order the template names them in: with enough routes of several lengths, a sorting that calls some alike which
+// are not puts a variable before a word.
+func TestEveryRouteOfTheProductIsReachedInWhateverOrderTheyStand(t *testing.T) {
+	template, err := sam.Load(filepath.Join(repository, "template.yaml"), sam.Options{Parameters: dynamotest.Parameters})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var routes []sam.Route
+	for _, f := range template.Functions {
+		routes = append(routes, f.Routes...)
+	}
+	chance := rand.New(rand.NewPCG(20261126, 1))
+	for range 200 {
+		chance.Shuffle(len(routes), func(i, j int) { routes[i], routes[j] = routes[j], routes[i] })
+		g := newGateway(t.Context(), &sam.Template{Functions: []sam.Function{{Name: "all", Routes: routes}}},
+			func(string) invoker { return nil })
+		for _, r := range routes {
+			path := regexp.MustCompile(`\{[a-z]+\}`).ReplaceAllString(r.Path, "x")
+			i := slices.IndexFunc(g.routes, func(candidate route) bool {
+				_, fits := candidate.match(r.Method, path)
+				return fits
+			})
+			if g.routes[i].path != r.Path {
+				t.Fatalf("%s %s is answered as %s", r.Method, r.Path, g.routes[i].path)
+			}
 		}
 	}
 }
