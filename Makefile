@@ -38,7 +38,7 @@ run: setup ## start the product on this machine
 .PHONY: test
 test: ## pass every test
 	@scripts/setup test
-	go test -p 1 -shuffle=on $(TESTFLAGS) ./...
+	go test -p 1 -timeout 20m -shuffle=on $(TESTFLAGS) ./...
 
 .PHONY: race
 race: ## pass every test under the race detector; needs a C compiler
