@@ -180,7 +180,7 @@ func TestAListIsReadAsPeopleKeepIt(t *testing.T) {
 		},
 		{
 			name: "what cannot be seen, at the edge and inside",
-			text: "\ufeffann@x.com\n\u200bbob@x.com\u200b\n\u202acay@x.com\u202c\ndee\u200b@x.com\nann@\u00adx.com\n\u200b\u2060\n\u200bEve\u200b <eve@x.com>",
+			text: "\ufeff1. ann@x.com\n\u200bbob@x.com\u200b\n\u202acay@x.com\u202c\ndee\u200b@x.com\nann@\u00adx.com\n\u200b\u2060\n\u200bEve\u200b <eve@x.com>",
 			want: []string{"1 ann@x.com", "2 bob@x.com", "3 cay@x.com", "4 invalid dee\u200b@x.com" + badLocal,
 				"5 invalid ann@\u00adx.com" + badDomain, "7 eve@x.com Eve|"},
 		},

@@ -3,6 +3,7 @@ package onboarding
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -66,12 +67,14 @@ func (u Delivering) gather(ctx context.Context, org Organization, c Claimed) (Ou
 	}
 	// The same until all were told: whoever was, is not told again because somebody else could not be.
 	gathering := c.Message.ID + "#" + FormatTime(c.Notice.ToldAt)
+	var before atomic.Bool   // whether somebody was told of it before
 	var group errgroup.Group // one that cannot be told holds up no other
 	group.SetLimit(noticeWorkers)
 	for _, admin := range admins {
 		group.Go(func() error {
 			err := u.Store.Tell(ctx, org.ID, admin.ID, newMessage(u.World, MessageJoinRequests, admin.Locale, 0), gathering)
 			if errors.Is(err, ErrConflict) {
+				before.Store(true)
 				return nil
 			}
 			return err
@@ -79,6 +82,9 @@ func (u Delivering) gather(ctx context.Context, org Organization, c Claimed) (Ou
 	}
 	if err := group.Wait(); err != nil {
 		return noticeLater(now), err
+	}
+	if before.Load() { // of whoever has come since then, they know nothing: it is taken up again
+		return Outcome{At: now, Told: true, Retry: now.Add(noticePause), Spared: true}, nil
 	}
 	return Outcome{At: now, Told: true}, nil
 }

@@ -190,7 +190,7 @@ func TestWhatIsNotOnePhoneNumberIsRefused(t *testing.T) {
 		{"a NUL", "0151\x0012345678", "DE", signs},
 		{"bytes that are no text", "0151\xff12345678", "DE", signs},
 		{"no digit", "+-()", "DE", short},
-		{"two digits", "+1", "DE", short},
+		{"two digits", "12", "DE", short},
 		{"21 digits", strings.Repeat("1", 21), "DE", long},
 		{"41 characters", "0151" + strings.Repeat(" ", 29) + "12345678", "DE", "at most 40"},
 		{"a book", strings.Repeat("1", 1<<20), "DE", "at most 40"},

@@ -68,11 +68,11 @@ func (t *Table) Tell(ctx context.Context, org onboarding.OrganizationID, admin o
 	return err
 }
 
-// ListAdministrators answers active members with an administrator's rights. It reads the organization's active members: there
+// ListAdministrators answers active members with an administrator's rights, the longest there first. It reads the organization's active members: there
 // is no index for it, since it is asked at most once in a quarter of an hour.
 func (t *Table) ListAdministrators(ctx context.Context, org onboarding.OrganizationID, limit int) ([]onboarding.Member, error) {
 	all, _, err := list(ctx, t, listing{
-		org: org, place: statusPartition(org, members, string(onboarding.MemberActive)), limit: limit,
+		org: org, place: statusPartition(org, members, string(onboarding.MemberActive)), limit: limit, oldest: true,
 		filter: "#member.#type = :partner OR #member.#type = :employee AND #member.#role = :admin",
 		vals: map[string]any{":partner": onboarding.Partner, ":employee": onboarding.Employee,
 			":admin": onboarding.RoleAdmin},

@@ -146,7 +146,6 @@ func TestAddingToANoticeLeavesItAsItIs(t *testing.T) {
 			if len(owed) != 1 {
 				s.t.Fatalf("%v", owed)
 			}
-			s.box.failing(nil)
 			c, err := s.store.Claim(s.t.Context(), owed[0], "somebody's", s.Now(), s.Now().Add(15*time.Second))
 			s.ok(err)
 			apply("bob@example.com")
@@ -176,7 +175,7 @@ func TestAddingToANoticeLeavesItAsItIs(t *testing.T) {
 func TestADeliverThatWasKilledWhileTellingTellsNobodyTwice(t *testing.T) {
 	s := newStage(t)
 	s.join("bob@example.com", asAnAdmin)
-	s.applies("ann@example.com")
+	ann := s.applies("ann@example.com")
 	s.mail()
 	s.advance(time.Minute)
 	_, err := s.redriving().Redrive(t.Context(), 100)
@@ -186,6 +185,12 @@ func TestADeliverThatWasKilledWhileTellingTellsNobodyTwice(t *testing.T) {
 	}
 	s.want("mailed", s.letters(), "[join_requests to ada@example.com join_requests to bob@example.com]")
 	s.nobodyIsTold(2)
+	// It is taken up once more, for whoever may have come since; here nobody has, and Ann waits no longer.
+	s.decides(ann.Member.ID, true)
+	s.mail()
+	if told := s.cleans(15 * time.Minute); told != nil {
+		t.Errorf("%v are told", told)
+	}
 	s.nobodyWillBeTold()
 	if len(s.due()) != 0 || s.item("NOTICE")["outbox"] != nil {
 		t.Errorf("%v due", s.due())
@@ -195,7 +200,7 @@ func TestADeliverThatWasKilledWhileTellingTellsNobodyTwice(t *testing.T) {
 func TestWhoCouldNotBeToldIsToldAMinuteLater(t *testing.T) {
 	s := newStage(t)
 	bob := s.join("bob@example.com", asAnAdmin)
-	s.applies("ann@example.com")
+	ann := s.applies("ann@example.com")
 	s.mail()
 	s.advance(time.Minute)
 	_, err := s.redriving().Redrive(t.Context(), 100)
@@ -212,6 +217,12 @@ func TestWhoCouldNotBeToldIsToldAMinuteLater(t *testing.T) {
 		t.Errorf("%v are told", told)
 	}
 	if told := s.cleans(time.Millisecond); !slices.Equal(told, []string{"bob@example.com"}) {
+		t.Errorf("%v are told", told)
+	}
+	// It is taken up once more, for whoever may have come since; here nobody has, and Ann waits no longer.
+	s.decides(ann.Member.ID, true)
+	s.mail()
+	if told := s.cleans(15 * time.Minute); told != nil {
 		t.Errorf("%v are told", told)
 	}
 	s.nobodyWillBeTold()
@@ -328,5 +339,26 @@ func TestALateComerDoesNotCloseANotice(t *testing.T) {
 				t.Errorf("%v, before %v", now, before)
 			}
 		})
+	}
+}
+
+// Deliver told the administrators and was killed before it settled; somebody begins to wait before it is brought back.
+func TestWhoBeginsToWaitBetweenACrashAndItsRepetitionIsNotLost(t *testing.T) {
+	s := newStage(t)
+	s.applies("ann@example.com")
+	s.mail()
+	s.advance(time.Minute)
+	_, err := s.redriving().Redrive(t.Context(), 100)
+	s.ok(err)
+	if failed := s.delivering(dying{s.store, true}).Deliver(t.Context(), s.owed()); len(failed) != 1 {
+		t.Fatalf("%v failed", failed)
+	}
+	s.want("mailed", s.letters(), "[join_requests to ada@example.com]")
+	s.applies("bob@example.com")
+	for range 17 {
+		s.cleans(time.Minute)
+	}
+	if n := s.lettersTo("ada@example.com"); n != 2 || s.last().Count != 2 {
+		t.Errorf("%d letters: nobody hears of who began to wait after the first", n)
 	}
 }
