@@ -64,7 +64,17 @@ func (t *Table) Tell(ctx context.Context, org onboarding.OrganizationID, admin o
 		vals:      map[string]any{":gathering": gathering},
 	}
 	newOutboxItem(k, []onboarding.Message{m}).into(&write)
-	_, err := t.update(ctx, write, onboarding.ErrConflict, types.ReturnValueNone)
+	there, err := t.update(ctx, write, onboarding.ErrConflict, types.ReturnValueNone)
+	if !errors.Is(err, onboarding.ErrConflict) {
+		return err
+	}
+	var now outboxItem
+	if e := decode(there, &now); e != nil {
+		return e
+	}
+	if _, ours := now.Outbox[m.ID]; ours {
+		return nil // written; the answer was lost
+	}
 	return err
 }
 
