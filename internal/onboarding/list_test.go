@@ -151,10 +151,10 @@ func TestAListIsReadAsPeopleKeepIt(t *testing.T) {
 			name: "names of many kinds",
 			text: "Ann <1@x.com>\nAnn Maria Lee <2@x.com>\nLudwig van Beethoven <3@x.com>\nUrsula von der Leyen <4@x.com>\n" +
 				"ann maria lee <5@x.com>\n李小龍 <6@x.com>\nDr. Ann Lee <7@x.com>\nLee, <8@x.com>\n“Lee, Ann” <9@x.com>\n" +
-				"„Lee, Ann“ <10@x.com>\nTeam 1 <11@x.com>\n🚀 Ann Lee 🚀 <12@x.com>\n\"Lee\", Ann <13@x.com>",
+				"„Lee, Ann“ <10@x.com>\nTeam 1 <11@x.com>\n🚀 Ann Lee 🚀 <12@x.com>\n\"Lee\", Ann <13@x.com>\n'Ann' 'Lee' <14@x.com>",
 			want: []string{"1 1@x.com Ann|", "2 2@x.com Ann Maria|Lee", "3 3@x.com Ludwig|van Beethoven", "4 4@x.com Ursula|von der Leyen",
 				"5 5@x.com ann maria|lee", "6 6@x.com 李小龍|", "7 7@x.com Dr. Ann|Lee", "8 invalid Lee" + neither, "8 8@x.com",
-				"9 9@x.com Ann|Lee", "10 10@x.com Ann|Lee", "11 11@x.com Team|1", "12 12@x.com Ann|Lee", `13 13@x.com Ann|"Lee"`},
+				"9 9@x.com Ann|Lee", "10 10@x.com Ann|Lee", "11 11@x.com Team|1", "12 12@x.com Ann|Lee", `13 13@x.com Ann|"Lee"`, "14 14@x.com 'Ann'|'Lee'"},
 		},
 		{
 			name: "names behind addresses",
@@ -165,18 +165,19 @@ func TestAListIsReadAsPeopleKeepIt(t *testing.T) {
 		{
 			name: "links, brackets, quotes and full stops",
 			text: `mailto:ann@x.com?subject=x, MAILTO:bob@x.com <cay@x.com> "dee@x.com", 'eve@x.com'. fox@x.com. (gus@x.com), “hal@x.com”; ` +
-				`[ida@x.com] <mailto:jim@x.com> kim@x.com!! «lou@x.com» mailto:o%27brien@x.com "moe@x.com; ned@x.com", < ott@x.com >`,
+				`[ida@x.com] <mailto:jim@x.com> kim@x.com!! «lou@x.com» mailto:o%27brien@x.com mailto:%3Cliv@x.com%3E "moe@x.com; ned@x.com", < ott@x.com >`,
 			want: []string{"1 ann@x.com", "1 bob@x.com", "1 cay@x.com", "1 dee@x.com", "1 eve@x.com", "1 fox@x.com", "1 gus@x.com",
-				"1 hal@x.com", "1 ida@x.com", "1 jim@x.com", "1 kim@x.com", "1 lou@x.com", "1 o'brien@x.com", "1 moe@x.com", "1 ned@x.com",
+				"1 hal@x.com", "1 ida@x.com", "1 jim@x.com", "1 kim@x.com", "1 lou@x.com", "1 o'brien@x.com", "1 liv@x.com", "1 moe@x.com", "1 ned@x.com",
 				"1 ott@x.com"},
 		},
 		{
 			name: "bullets and numbers",
 			text: "- a@x.com\n* b@x.com\n• c@x.com\n1. d@x.com\n 12) e@x.com\n•\tf@x.com\n3.\tAnn Lee <g@x.com>\n•h@x.com\n– i@x.com\n" +
-				"▪\ufe0f j@x.com\n1.k@x.com\n4. Lee, Ann <l@x.com>\n5.\n\n6. ",
+				"▪\ufe0f j@x.com\n1.k@x.com\n4. Lee, Ann <l@x.com>\n5. \n\n6. \n1234. m@x.com",
 			want: []string{"1 a@x.com", "2 b@x.com", "3 c@x.com", "4 d@x.com", "5 e@x.com", "6 f@x.com", "7 g@x.com Ann|Lee", "8 h@x.com",
 				"9 i@x.com", "10 j@x.com", "11 1.k@x.com", "12 l@x.com Ann|Lee",
-				"13 invalid 5.: this is too short for a phone number", "15 invalid 6.: this is too short for a phone number"},
+				"13 invalid 5.: this is too short for a phone number", "15 invalid 6.: this is too short for a phone number",
+				"16 invalid 1234." + noCountry, "16 m@x.com"},
 		},
 		{
 			name: "what cannot be seen, at the edge and inside",
@@ -215,6 +216,15 @@ func TestAListIsReadAsPeopleKeepIt(t *testing.T) {
 				"1 invalid Bob\"" + neither, "1 ann@x.com Ann|Lee"},
 		},
 		{
+			name: "brackets and quotes of no name",
+			text: "I <3\n<Ann Lee ann@x.com>\n<ann@x.com> <ann@x.com>\nAnn \"Al\" <ann@x.com>\n\"Ann\\\nLee\" <ann@x.com>\n" +
+				"ann@x.com (Ann) (Sales)\nAnn <ann@x.com> (Sales)\nann@x.com foo (Ann)\nann@x.com, (Ann)",
+			want: []string{"1 invalid I <3" + neither, "2 invalid <Ann Lee" + neither, "2 ann@x.com", "3 ann@x.com", "3 ann@x.com",
+				`4 ann@x.com Ann|"Al"`, `5 invalid "Ann\` + neither, `6 ann@x.com Lee"|`, "7 ann@x.com Ann|", "7 invalid (Sales)" + neither,
+				"8 ann@x.com Ann|", "8 invalid (Sales)" + neither, "9 ann@x.com", "9 invalid foo (Ann)" + neither, "10 ann@x.com",
+				"10 invalid (Ann)" + neither},
+		},
+		{
 			name: "a name in another line", text: "Ann Lee\n<ann@x.com>\nLee,\nAnn <ann@x.com>",
 			want: []string{"1 invalid Ann Lee" + neither, "2 ann@x.com", "3 invalid Lee" + neither, "4 ann@x.com Ann|"},
 		},
@@ -227,6 +237,7 @@ func TestPhoneNumbersAreFoundWhereTheyAreCertain(t *testing.T) {
 	for _, p := range []paste{
 		{name: "one number with spaces", region: "GB", text: "+44 7700 900 123", want: []string{"1 +447700900123"}},
 		{name: "one number with all signs", region: "DE", text: "+49 (0)151 / 123 456-78.", want: []string{"1 +4915112345678"}},
+		{name: "a zero that is no number of a line", region: "DE", text: "015. 112345678", want: []string{"1 +4915112345678"}},
 		{name: "a space behind the plus", region: "DE", text: "+ 49 151 12345678", want: []string{"1 +4915112345678"}},
 		{name: "a parenthesis before the plus", text: "(+49) 151 12345678 (+49) 151 12345679", want: []string{"1 +4915112345678", "1 +4915112345679"}},
 		{
@@ -262,6 +273,12 @@ func TestPhoneNumbersAreFoundWhereTheyAreCertain(t *testing.T) {
 		{
 			name: "among words", region: "DE", text: "Call 0151 12345678 or room 12, ask 2 people",
 			want: []string{"1 invalid Call" + neither, "1 +4915112345678", "1 invalid or room 12" + neither, "1 invalid ask 2 people" + neither},
+		},
+		{
+			name: "numbers between words", region: "DE",
+			text: "foo, 0151 12345678 Ann <ann@x.com>\nAnn +49 15 <ann@x.com>\nann@x.com (0151) 12345678\n0151 12345678; (Ann)",
+			want: []string{"1 invalid foo" + neither, "1 +4915112345678", "1 ann@x.com Ann|", "2 invalid Ann" + neither,
+				"2 invalid +49 15" + noNumber, "2 ann@x.com", "3 ann@x.com", "3 +4915112345678", "4 +4915112345678", "4 invalid (Ann)" + neither},
 		},
 		{name: "of no region", text: "0151 12345678", want: []string{"1 invalid 0151 12345678" + noCountry}},
 		{

@@ -219,6 +219,10 @@ func TestANumberThatIsNoE164IsRefused(t *testing.T) {
 			t.Errorf("%q is taken as %+v", value, got)
 		}
 	}
+	n := says{number: onboarding.PhoneNumber{E164: "+4915112345678", Use: onboarding.PhoneMobile}, err: errNoNumber}
+	if got, err := onboarding.ParsePhone("+4915112345678", "", &n); err == nil {
+		t.Errorf("what the library refuses is taken as %+v", got)
+	}
 	for _, value := range []string{"+1234567", "+123456789012345"} {
 		n := &says{number: onboarding.PhoneNumber{E164: value, Use: onboarding.PhoneMobile}}
 		if got, err := onboarding.ParsePhone("+4915112345678", "", n); err != nil || got != phone(value) {
