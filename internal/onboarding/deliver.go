@@ -82,7 +82,7 @@ type Letter struct {
 	Recipient    string // first name, may be empty
 	Inviter      string
 	Applicant    string // who asks for a new link
-	Code         string // six digits; MessageJoinCode alone
+	Code         string // six digits; MessageJoinCode and MessagePasswordCode alone
 	Count        int    // how many wait; MessageJoinRequests alone
 	Link         string
 	Until        time.Time
@@ -101,12 +101,14 @@ const (
 	SendLater   SendClass = iota // throttled, or the answer was lost: try again
 	SendPaused                   // the account or the sender is at fault: wait, it is not this message's attempt
 	SendRefused                  // this message, for good
+	SendOptedOut                 // the number takes no text messages from us, on its owner's word
 )
 
 // SendError is a sending that failed. Reason is fit for an administrator and holds no address.
 type SendError struct {
 	Class  SendClass
 	Reason string
+	Unsent bool // whether the provider has surely not taken it: then it costs nothing
 	Err    error
 }
 

@@ -107,6 +107,7 @@ const (
 	MessageJoinApproved  MessageKind = "join_approved" // to the applicant
 	MessageJoinRejected  MessageKind = "join_rejected" // to the applicant
 	MessageJoinRequests  MessageKind = "join_requests" // to an administrator: people wait
+	MessagePasswordCode  MessageKind = "password_code" // six digits, by text to a member who forgot their password
 )
 
 func newMessage(w World, kind MessageKind, locale Locale, round uint16) Message {
