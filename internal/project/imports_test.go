@@ -17,13 +17,14 @@ import (
 var rooms = map[string][]string{
 	// What is deployed. Arrows point down, and the middle ones never import each other.
 	"functions": {
-		"internal/lambdahttp", "internal/api", "internal/table", "internal/notify", "internal/config",
+		"internal/lambdahttp", "internal/api", "internal/table", "internal/notify", "internal/numbers", "internal/config",
 		"internal/onboarding", "internal/locale", "internal/telemetry",
 	},
 	"internal/lambdahttp": {"internal/telemetry"},
 	"internal/api":        {"internal/onboarding", "internal/locale", "internal/telemetry"},
 	"internal/table":      {"internal/onboarding", "internal/telemetry"},
 	"internal/notify":     {"internal/onboarding", "internal/locale", "internal/telemetry"},
+	"internal/numbers":    {"internal/onboarding"},
 	"internal/config":     {"internal/onboarding"},
 	"internal/onboarding": {},
 	"internal/locale":     {},
@@ -168,6 +169,23 @@ func TestFunctionsLinkNothingOfTheWorkshop(t *testing.T) {
 				t.Errorf("functions/%s links %s", name, linked)
 			}
 		}
+	}
+}
+
+// The port unpacks all its metadata whenever a program starts. Only what writes the table of internal/numbers may link it.
+func TestNobodyLinksThePortOfLibphonenumber(t *testing.T) {
+	const generator = "internal/numbers/generate"
+	packages := list(t)
+	for _, path := range slices.Sorted(maps.Keys(packages)) {
+		links := slices.ContainsFunc(packages[path].Deps, func(linked string) bool {
+			return strings.HasPrefix(linked, "github.com/nyaruka/") || strings.HasPrefix(linked, "google.golang.org/protobuf/")
+		})
+		if links != (path == generator) {
+			t.Errorf("%s links the port: %t", path, links)
+		}
+	}
+	if _, ok := packages[generator]; !ok {
+		t.Errorf("there is no %s", generator)
 	}
 }
 
