@@ -27,7 +27,7 @@ func (t Tag) texts() map[string]string {
 // load reads the files of a language. They are part of the program, so one that does not parse is a bug.
 func load(t Tag) map[string]string {
 	texts := map[string]string{}
-	for _, name := range []string{string(t) + ".json", "pages." + string(t) + ".json"} {
+	for _, name := range []string{string(t) + ".json", "pages." + string(t) + ".json", "texts." + string(t) + ".json"} {
 		raw, err := files.ReadFile(name)
 		if err != nil {
 			panic(fmt.Sprintf("locale: %v", err))

@@ -38,10 +38,11 @@ func TestTextFillsPlaceholdersOnce(t *testing.T) {
 var pairs = map[string][2]string{
 	"mail.": {"en.json", "de.json"},
 	"page.": {"pages.en.json", "pages.de.json"},
+	"text.": {"texts.en.json", "texts.de.json"},
 }
 
 var (
-	wellNamed   = regexp.MustCompile(`^(mail|page)(\.[a-z0-9]+(_[a-z0-9]+)*)+$`)
+	wellNamed   = regexp.MustCompile(`^(mail|page|text)(\.[a-z0-9]+(_[a-z0-9]+)*)+$`)
 	placeholder = regexp.MustCompile(`\{[^{}]*\}`)
 	oneName     = regexp.MustCompile(`^\{[a-z]+(_[a-z]+)*\}$`)
 )
@@ -136,7 +137,7 @@ func TestFilesAreFormatted(t *testing.T) {
 }
 
 // use finds keys, and beginnings of keys that are put together: "page.error" + ".text".
-var use = regexp.MustCompile("[\"'`]((?:mail|page)(?:\\.[a-z0-9_]+)+)\\.?[\"'`]")
+var use = regexp.MustCompile("[\"'`]((?:mail|page|text)(?:\\.[a-z0-9_]+)+)\\.?[\"'`]")
 
 // TestKeysAreUsedAndThere reads every string in the sources and the templates that looks like a key.
 func TestKeysAreUsedAndThere(t *testing.T) {

@@ -1,7 +1,8 @@
 // Package locale holds the words that people read, in every language we speak.
 //
 // The texts stand in flat JSON files that a translator can open: en.json and de.json for mails,
-// pages.en.json and pages.de.json for pages. A placeholder is a name in braces: {organization}.
+// pages.en.json and pages.de.json for pages, texts.en.json and texts.de.json for text messages, which keep to the
+// alphabet of GSM 03.38. A placeholder is a name in braces: {organization}.
 package locale
 
 import (
@@ -143,4 +144,12 @@ func (t Tag) Date(moment time.Time) string {
 		"Juli", "August", "September", "Oktober", "November", "Dezember"}
 	return weekdays[moment.Weekday()] + ", " + moment.Format("2. ") + months[moment.Month()-1] +
 		moment.Format(" 2006, 15:04 UTC")
+}
+
+// Brief writes a moment of the next months as shortly as it can be told, in UTC: "30 Nov, 14:00 UTC".
+func (t Tag) Brief(moment time.Time) string {
+	if t != German {
+		return moment.UTC().Format("2 Jan, 15:04 UTC")
+	}
+	return moment.UTC().Format("2.1., 15:04 UTC")
 }

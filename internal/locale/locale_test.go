@@ -125,3 +125,25 @@ func TestDate(t *testing.T) {
 		}
 	}
 }
+
+func TestBrief(t *testing.T) {
+	berlin := time.FixedZone("CET", 3600)
+	for _, tt := range []struct {
+		moment          time.Time
+		english, german string
+	}{
+		{time.Date(2026, 11, 30, 15, 0, 0, 0, berlin), "30 Nov, 14:00 UTC", "30.11., 14:00 UTC"},
+		{time.Date(2027, 3, 1, 0, 30, 59, 0, berlin), "28 Feb, 23:30 UTC", "28.2., 23:30 UTC"},
+		{time.Date(2027, 3, 6, 9, 5, 0, 0, time.UTC), "6 Mar, 09:05 UTC", "6.3., 09:05 UTC"},
+	} {
+		if got := English.Brief(tt.moment); got != tt.english {
+			t.Errorf("got %s, want %s", got, tt.english)
+		}
+		if got := German.Brief(tt.moment); got != tt.german {
+			t.Errorf("got %s, want %s", got, tt.german)
+		}
+		if got := Tag("").Brief(tt.moment); got != tt.english {
+			t.Errorf("the zero Tag says %s", got)
+		}
+	}
+}

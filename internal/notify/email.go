@@ -4,20 +4,14 @@ import (
 	"context"
 	"maps"
 	"mime"
-	"net/http/httptrace"
 	"net/mail"
 	"slices"
 	"strings"
-	"sync/atomic"
-	"time"
 	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/sesv2"
 	"github.com/aws/aws-sdk-go-v2/service/sesv2/types"
-	"github.com/aws/smithy-go/middleware"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 // SESClient is what Email needs of *sesv2.Client. Make that client with RetryOnlyThrottles.
@@ -54,9 +48,9 @@ func (e *Email) Send(ctx context.Context, to, fromName string, m Mail, tags map[
 		in.ConfigurationSetName = aws.String(e.ConfigurationSet)
 	}
 	var w watch
-	out, err := e.Client.SendEmail(ctx, in, w.options)
+	out, err := e.Client.SendEmail(ctx, in, sesv2.WithAPIOptions(w.follow))
 	if err != nil {
-		return "", e.classify(ctx, err, &w)
+		return "", e.provider().classify(ctx, err, &w)
 	}
 	return aws.ToString(out.MessageId), nil
 }
@@ -104,55 +98,5 @@ func isTag(s string) bool {
 	return s != "" && len(s) <= 256 && !strings.ContainsFunc(s, outside)
 }
 
-// RetryOnlyThrottles is an option of sesv2.NewFromConfig. The SDK would by itself repeat a send whose answer was
-// lost, and somebody would get the mail twice without our knowing. Now it repeats only what SES surely did not
-// take: at most three attempts, a second or two apart. All else is for the caller to decide.
-func RetryOnlyThrottles(o *sesv2.Options) {
-	const attempts = 3
-	o.Retryer = retry.NewStandard(func(so *retry.StandardOptions) {
-		so.MaxAttempts = attempts
-		so.MaxBackoff = 2 * time.Second
-		so.Retryables = []retry.IsErrorRetryable{
-			retry.NoRetryCanceledError{},
-			retry.RetryableErrorCode{Codes: retry.DefaultThrottleErrorCodes},
-		}
-	})
-	// AWS_MAX_ATTEMPTS would win otherwise.
-	o.RetryMaxAttempts = attempts
-}
-
-// A watch follows one call through the SDK, to tell afterwards whether SES may have taken the message.
-type watch struct {
-	attached atomic.Bool // false with a client that does not apply options: nothing is known
-	tried    atomic.Bool // the request was made and signed, and left for the network
-	taken    atomic.Bool // the last attempt had a connection, and was not answered with a refusal
-}
-
-// options puts the watch next to the network, inside the retries.
-func (w *watch) options(o *sesv2.Options) {
-	w.attached.Store(true)
-	o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error {
-		return stack.Deserialize.Add(middleware.DeserializeMiddlewareFunc("Watch", w.attempt), middleware.After)
-	})
-}
-
-func (w *watch) attempt(
-	ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler,
-) (middleware.DeserializeOutput, middleware.Metadata, error) {
-	w.tried.Store(true)
-	w.taken.Store(false)
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GotConn: func(httptrace.GotConnInfo) { w.taken.Store(true) },
-	})
-	out, metadata, err := next.HandleDeserialize(ctx, in)
-	if response, ok := out.RawResponse.(*smithyhttp.Response); ok && response.StatusCode/100 == 4 {
-		w.taken.Store(false)
-	}
-	return out, metadata, err
-}
-
-// mayBeTaken reports whether SES may have taken the message, though the call failed.
-func (w *watch) mayBeTaken() bool { return w.taken.Load() || !w.attached.Load() }
-
-// neverLeft reports whether the call failed before it came to the network.
-func (w *watch) neverLeft() bool { return w.attached.Load() && !w.tried.Load() }
+// RetryOnlyThrottles is an option of sesv2.NewFromConfig: see onlyThrottles.
+func RetryOnlyThrottles(o *sesv2.Options) { o.Retryer, o.RetryMaxAttempts = onlyThrottles() }

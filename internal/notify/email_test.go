@@ -254,6 +254,7 @@ func TestLostAnswerIsAmbiguousAndNotRepeated(t *testing.T) {
 			w.Header().Set("Content-Length", "1000")
 			accept(w)
 		},
+		"the answer is empty":       func(http.ResponseWriter, *http.Request) {},
 		"the answer cannot be read": func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,4 +1,4 @@
-// Package notify writes the messages that Latchkey owes people, and hands them to the provider.
+// Package notify writes the mails and the text messages that Latchkey owes people, and hands them to the provider.
 //
 // The words stand in internal/locale, the shape in templates/. Nobody can edit either at run time.
 // Names are data: they are escaped where they are shown, and never become a line, a header or a tag.
@@ -26,12 +26,13 @@ type Facts struct {
 	Kind         onboarding.MessageKind
 	Locale       locale.Tag
 	Organization string    // name
+	Handle       string    // of the organization: stands in a text message for a name that cannot
 	Inviter      string    // name, may be empty
 	Recipient    string    // first name, may be empty
 	Link         string    // absolute; may be empty for onboarding.MessageLinkRequest; some kinds have none
 	Until        time.Time // the last moment of a link that ends, or of the code
 	Applicant    string    // name or address of who asks; for onboarding.MessageLinkRequest alone
-	Code         string    // six digits; for onboarding.MessageJoinCode alone
+	Code         string    // six digits; for onboarding.MessageJoinCode and onboarding.MessagePasswordCode alone
 	Count        int       // how many wait; for onboarding.MessageJoinRequests alone
 }
 
@@ -45,12 +46,12 @@ type Mail struct {
 // Render writes the mail that f asks for. An error means that f lacks something the mail must tell, or has a link
 // that it must not; it holds no name, no address, no link and no code.
 func Render(f Facts) (Mail, error) {
-	f.Organization, f.Inviter = oneLine(f.Organization), oneLine(f.Inviter)
-	f.Recipient, f.Applicant = oneLine(f.Recipient), oneLine(f.Applicant)
-	if _, ok := locale.Parse(string(f.Locale)); !ok {
-		f.Locale = locale.English
+	f = f.clean()
+	err := f.check()
+	if f.Kind == onboarding.MessagePasswordCode {
+		err = errors.New("is not sent as a mail") // a mailbox gets a link, which is more than six digits
 	}
-	if err := f.check(); err != nil {
+	if err != nil {
 		return Mail{}, fmt.Errorf("notify: render %q: %w", f.Kind, err)
 	}
 	m := f.message()
@@ -60,6 +61,16 @@ func Render(f Facts) (Mail, error) {
 		return Mail{}, fmt.Errorf("notify: render %q: %w", f.Kind, err)
 	}
 	return Mail{Subject: m.Subject, Text: text.String(), HTML: html.String()}, nil
+}
+
+// clean returns f in a language of ours, with names that are one line each.
+func (f Facts) clean() Facts {
+	f.Organization, f.Inviter = oneLine(f.Organization), oneLine(f.Inviter)
+	f.Recipient, f.Applicant = oneLine(f.Recipient), oneLine(f.Applicant)
+	if _, ok := locale.Parse(string(f.Locale)); !ok {
+		f.Locale = locale.English
+	}
+	return f
 }
 
 func (f Facts) check() error {
@@ -75,7 +86,7 @@ func (f Facts) check() error {
 		if f.Applicant == "" {
 			return errors.New("no applicant")
 		}
-	case onboarding.MessageJoinCode:
+	case onboarding.MessageJoinCode, onboarding.MessagePasswordCode:
 		if len(f.Code) != 6 || strings.Trim(f.Code, "0123456789") != "" {
 			return errors.New("no code of six digits")
 		}

@@ -35,6 +35,7 @@ func friendly(kind onboarding.MessageKind, tag locale.Tag) Facts {
 		Kind:         kind,
 		Locale:       tag,
 		Organization: "Bäckerei Müller & Söhne",
+		Handle:       "baeckerei-mueller",
 		Inviter:      "Grace O’Hara",
 		Recipient:    "Ann",
 		Link:         link,
@@ -43,7 +44,7 @@ func friendly(kind onboarding.MessageKind, tag locale.Tag) Facts {
 	switch kind {
 	case onboarding.MessageLinkRequest:
 		f.Applicant = "ann@example.com"
-	case onboarding.MessageJoinCode:
+	case onboarding.MessageJoinCode, onboarding.MessagePasswordCode:
 		f.Code, f.Link = "048213", ""
 	case onboarding.MessageJoinRejected:
 		f.Link = ""
@@ -348,6 +349,7 @@ func TestRenderRefusesWhatItCannotTell(t *testing.T) {
 		"approved without a link":   func(f *Facts) { f.Kind, f.Link = onboarding.MessageJoinApproved, "" },
 		"rejected with a link":      func(f *Facts) { f.Kind = onboarding.MessageJoinRejected },
 		"requests without a link":   func(f *Facts) { f.Kind, f.Link, f.Count = onboarding.MessageJoinRequests, "", 1 },
+		"a code for a password":     func(f *Facts) { code("048213", "")(f); f.Kind = onboarding.MessagePasswordCode },
 		"nobody who waits":          func(f *Facts) { f.Kind = onboarding.MessageJoinRequests },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
@@ -21,6 +20,7 @@ const (
 	Temporary Class = "temporary" // send again later; see SendError.Ambiguous
 	Paused    Class = "paused"    // not sent, and nothing else would be: an operator has to act; costs no attempt
 	Refused   Class = "refused"   // not sent: this message never will be
+	OptedOut  Class = "opted_out" // not sent: the owner of the number takes no text messages from us
 )
 
 // A SendError tells why a message was not sent, or why nobody knows.
@@ -30,13 +30,13 @@ type SendError struct {
 	Ambiguous bool
 	// Code is the provider's own word, such as "MessageRejected", and empty where it gave none.
 	Code string
-	// Reason is a sentence for an administrator. It holds no address.
+	// Reason is a sentence for an administrator. It holds no address and no number.
 	Reason string
-	// Err is what the SDK returned. It may quote addresses: neither log nor show it.
+	// Err is what the SDK returned. It may quote addresses and numbers: neither log nor show it.
 	Err error
 }
 
-// Error is safe to log: it holds no address.
+// Error is safe to log: it holds no address and no number.
 func (e *SendError) Error() string {
 	ambiguous, code := "", ""
 	if e.Ambiguous {
@@ -51,38 +51,83 @@ func (e *SendError) Error() string {
 // Unwrap returns Err.
 func (e *SendError) Unwrap() error { return e.Err }
 
+// Unsent reports whether the provider has surely not taken the message.
+func (e *SendError) Unsent() bool { return !e.Ambiguous }
+
+// A provider is what SES and SNS differ in where they fail.
+type provider struct {
+	name      string // as an administrator reads it
+	recipient string // what an address is called there
+	// own reads the answers that this provider alone gives. The class is empty for every other.
+	own func(answer smithy.APIError) (Class, string)
+}
+
 // classify turns whatever the SDK returned into a *SendError.
-func (e *Email) classify(ctx context.Context, err error, w *watch) *SendError {
+func (p provider) classify(ctx context.Context, err error, w *watch) *SendError {
 	failed := &SendError{Err: err}
 	var answer smithy.APIError
 	switch {
 	case errors.As(err, &answer):
-		failed.Class, failed.Reason = e.judge(answer, statusOf(err))
+		failed.Class, failed.Reason = p.judge(answer, statusOf(err))
 		if isTag(answer.ErrorCode()) {
 			failed.Code = answer.ErrorCode()
 		}
 	case w.neverLeft() && ctx.Err() == nil:
 		failed.Class = Paused
-		failed.Reason = "The request to the mail provider cannot be made. Its credentials or its region are missing."
+		failed.Reason = "The request to the " + p.name + " cannot be made. Its credentials or its region are missing."
 	case ctx.Err() != nil:
-		failed.Class, failed.Reason = Temporary, "The mail provider did not answer in time."
+		failed.Class, failed.Reason = Temporary, "The "+p.name+" did not answer in time."
 	default:
-		failed.Class, failed.Reason = Temporary, "The connection to the mail provider failed."
+		failed.Class, failed.Reason = Temporary, "The connection to the "+p.name+" failed."
 	}
 	failed.Ambiguous = failed.Class == Temporary && w.mayBeTaken()
 	return failed
 }
 
-// judge reads SES's answer. The codes are those of SendEmail and of the common errors in the SES API v2 reference.
-func (e *Email) judge(answer smithy.APIError, status int) (Class, string) {
+// judge reads the provider's answer. The codes are those of the common errors in the references of the SES API v2 and
+// of the SNS API.
+func (p provider) judge(answer smithy.APIError, status int) (Class, string) {
+	if class, reason := p.own(answer); class != "" {
+		return class, reason
+	}
 	code := answer.ErrorCode()
+	if isThrottle(code) || status == http.StatusTooManyRequests {
+		return Throttled, "The " + p.name + " takes no more messages at the moment."
+	}
+	switch code {
+	case "AccessDenied", "AccessDeniedException", "NotAuthorized", "OptInRequired",
+		"UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId",
+		"InvalidSignatureException", "SignatureDoesNotMatch", "IncompleteSignature", "IncompleteSignatureException",
+		"MissingAuthenticationToken", "MissingAuthenticationTokenException",
+		"ExpiredToken", "ExpiredTokenException", "RequestExpired", "RequestTimeTooSkewed":
+		return Paused, "The " + p.name + " refuses our credentials."
+	case "BadRequestException", "ValidationException", "ValidationError",
+		"InvalidParameter", "InvalidParameterValue", "InvalidParameterCombination", "MissingParameter":
+		return Refused, "The " + p.name + " finds the message or the " + p.recipient + " invalid."
+	case "ConcurrentModificationException", "ConflictException", "RequestTimeout", "RequestTimeoutException":
+		return Temporary, "The " + p.name + " could not take the message just now."
+	}
+	switch {
+	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+		return Paused, "The " + p.name + " refuses our credentials."
+	case status == http.StatusNotFound:
+		return Paused, "The address of the " + p.name + " is wrong."
+	case status == http.StatusRequestTimeout:
+		return Temporary, "The " + p.name + " could not take the message just now."
+	case status/100 == 4:
+		return Refused, "The " + p.name + " refuses the message."
+	}
+	return Temporary, "The " + p.name + " has a fault."
+}
+
+func (e *Email) provider() provider { return provider{"mail provider", "address", e.judge} }
+
+// judge reads what SES alone answers. The codes are those of SendEmail.
+func (e *Email) judge(answer smithy.APIError) (Class, string) {
 	if strings.Contains(answer.ErrorMessage(), "Daily message quota exceeded") {
 		return Paused, "The daily quota of the account at the mail provider is used up."
 	}
-	if _, throttle := retry.DefaultThrottleErrorCodes[code]; throttle || status == http.StatusTooManyRequests {
-		return Throttled, "The mail provider takes no more messages at the moment."
-	}
-	switch code {
+	switch answer.ErrorCode() {
 	case "AccountSuspendedException":
 		return Paused, "The account at the mail provider is suspended."
 	case "SendingPausedException":
@@ -91,12 +136,6 @@ func (e *Email) judge(answer smithy.APIError, status int) (Class, string) {
 		return Paused, "The MAIL FROM domain of the sender is not verified at the mail provider."
 	case "NotFoundException":
 		return Paused, "The mail provider does not know the sender or the configuration set."
-	case "AccessDenied", "AccessDeniedException", "NotAuthorized", "OptInRequired",
-		"UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId",
-		"InvalidSignatureException", "SignatureDoesNotMatch", "IncompleteSignature", "IncompleteSignatureException",
-		"MissingAuthenticationToken", "MissingAuthenticationTokenException",
-		"ExpiredToken", "ExpiredTokenException", "RequestExpired", "RequestTimeTooSkewed":
-		return Paused, "The mail provider refuses our credentials."
 	case "MessageRejected":
 		unverified := unverifiedIdentities(answer.ErrorMessage())
 		switch {
@@ -107,23 +146,8 @@ func (e *Email) judge(answer smithy.APIError, status int) (Class, string) {
 		default:
 			return Refused, "The recipient is not verified, and the account at the mail provider is in the sandbox."
 		}
-	case "BadRequestException", "ValidationException", "ValidationError",
-		"InvalidParameter", "InvalidParameterValue", "InvalidParameterCombination", "MissingParameter":
-		return Refused, "The mail provider finds the message or the address invalid."
-	case "ConcurrentModificationException", "ConflictException", "RequestTimeout", "RequestTimeoutException":
-		return Temporary, "The mail provider could not take the message just now."
 	}
-	switch {
-	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		return Paused, "The mail provider refuses our credentials."
-	case status == http.StatusNotFound:
-		return Paused, "The address of the mail provider is wrong."
-	case status == http.StatusRequestTimeout:
-		return Temporary, "The mail provider could not take the message just now."
-	case status/100 == 4:
-		return Refused, "The mail provider refuses the message."
-	}
-	return Temporary, "The mail provider has a fault."
+	return "", ""
 }
 
 // statusOf returns the HTTP status of the provider's answer, or 0.
