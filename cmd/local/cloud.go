@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -44,6 +45,9 @@ type options struct {
 	// Addresses of services that run already. Where one is empty, the service is started.
 	dynamodb, ses, sns string
 
+	// parameters of the template, before those that the cloud gives it: SmsEnabled false, other SmsPrices. May be nil.
+	parameters map[string]string
+
 	noSchedules bool
 	console     io.Writer // gets what functions print, beside functions.log; may be nil
 
@@ -67,6 +71,7 @@ type cloud struct {
 
 	functions    map[string]*pool
 	mailbox      *mailbox
+	phones       *phones
 	calls        *calls
 	functionsLog io.Writer // what functions print
 	servicesLog  io.Writer // what everything else prints
@@ -83,7 +88,7 @@ type cloud struct {
 
 // start starts a cloud and returns when it serves. The caller stops it; what is half started is stopped here.
 func start(ctx context.Context, o options) (_ *cloud, err error) {
-	c := &cloud{functions: map[string]*pool{}, calls: &calls{}, failed: make(chan error, 1)}
+	c := &cloud{functions: map[string]*pool{}, phones: &phones{}, calls: &calls{}, failed: make(chan error, 1)}
 	c.ctx, c.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	defer func() {
 		if err != nil {
@@ -132,13 +137,21 @@ func start(ctx context.Context, o options) (_ *cloud, err error) {
 	return c, nil
 }
 
+// parameters are what the cloud gives the template, with o's before its own. Text messages are on, and two prices differ.
+func (c *cloud) parameters(o options) map[string]string {
+	all := map[string]string{
+		"Stage": "local", "BaseUrl": c.baseURL,
+		"SenderIdentity": "latchkey.example", "SenderAddress": "join@latchkey.example",
+		"SmsEnabled": "true", "SmsMonthlyBudget": "100", "SmsPrices": "*=0.05,US=0.01", "SmsSenderId": "Latchkey",
+	}
+	maps.Copy(all, o.parameters)
+	return all
+}
+
 // open reads the template and opens the state.
 func (c *cloud) open(o options) (err error) {
 	c.template, err = sam.Load(filepath.Join(o.root, "template.yaml"), sam.Options{
-		Parameters: map[string]string{
-			"Stage": "local", "BaseUrl": c.baseURL,
-			"SenderIdentity": "latchkey.example", "SenderAddress": "join@latchkey.example",
-		},
+		Parameters: c.parameters(o),
 		Values: map[string]string{
 			"Table": c.table, "Table.Arn": tableARN(c.table), "Table.StreamArn": tableARN(c.table) + localStream,
 		},
@@ -274,7 +287,7 @@ func (c *cloud) startEndpoint(o options) error {
 	if err != nil {
 		return err
 	}
-	var sns http.Handler = http.HandlerFunc(serveSMS)
+	var sns http.Handler = c.phones
 	if o.sns != "" {
 		if sns, err = forward(o.sns, c.servicesLog); err != nil {
 			return err
@@ -287,7 +300,7 @@ func (c *cloud) startEndpoint(o options) error {
 	server := &http.Server{ReadHeaderTimeout: 5 * time.Second, ErrorLog: newLogger(c.servicesLog), Handler: &endpoint{
 		template: c.template, calls: c.calls, intercept: o.intercept,
 		services: map[string]http.Handler{
-			"dynamodb": db, "ses": captureMail(c.mailbox, ses), "sns": captureSMS(c.mailbox, sns),
+			"dynamodb": db, "ses": captureMail(c.mailbox, ses), "sns": captureSMS(c.mailbox, c.phones, sns),
 		},
 	}}
 	c.awsURL = "http://" + l.Addr().String()

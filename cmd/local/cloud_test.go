@@ -416,7 +416,7 @@ func TestAServiceThatRunsElsewhereIsUsed(t *testing.T) {
 	var asked string
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked = r.Header.Get("Authorization")
-		serveSMS(w, r)
+		(&phones{}).ServeHTTP(w, r)
 	}))
 	defer elsewhere.Close()
 	c := startCloud(t, options{sns: elsewhere.URL})

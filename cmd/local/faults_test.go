@@ -25,8 +25,8 @@ import (
 //	lose      the call is made, and the connection breaks off before the answer
 //	throttle  not made: too much at once
 //	fail      not made: the service has a fault
-//	refuse    not made: SES refuses the message for good
-//	pause     not made: the account's sending is paused
+//	refuse    not made: SES or SNS refuses the message for good
+//	pause     not made: the account's sending is paused; of SNS, the account may not send
 //	hold      made once it is let go
 type faults struct {
 	mu   sync.Mutex
@@ -79,6 +79,10 @@ func (f *faults) intercept(kill func(function string)) func(call, http.Handler) 
 			return next
 		}
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if answer, ok := snsFaults[one.kind]; ok && c.service == "sns" {
+				writeSNSError(w, answer.status, answer.code, answer.message)
+				return
+			}
 			switch kind := one.kind; kind {
 			case "die", "kill", "lose":
 				if kind != "die" {
@@ -107,6 +111,17 @@ func (f *faults) intercept(kill func(function string)) func(call, http.Handler) 
 	}
 }
 
+// snsFaults are the answers of SNS: https://docs.aws.amazon.com/sns/latest/api/CommonErrors.html and API_Publish.html.
+var snsFaults = map[string]struct {
+	status        int
+	code, message string
+}{
+	"throttle": {http.StatusBadRequest, "Throttling", "Rate exceeded"},
+	"fail":     {http.StatusInternalServerError, "InternalError", "on purpose"},
+	"refuse":   {http.StatusBadRequest, invalidParameter, "Invalid parameter: PhoneNumber Reason: is not valid to publish to"},
+	"pause":    {http.StatusForbidden, "AuthorizationError", "on purpose"},
+}
+
 // reject answers as SES or DynamoDB would. DynamoDB throttles with a 400.
 func reject(w http.ResponseWriter, c call, status int, ses, dynamodb string) {
 	if c.service == "ses" {
@@ -123,9 +138,18 @@ func reject(w http.ResponseWriter, c call, status int, ses, dynamodb string) {
 	})
 }
 
-func (s *story) ownCloud(_ *testscript.TestScript, _ []string) {
+// own-cloud [PARAMETER=VALUE ...]
+func (s *story) ownCloud(ts *testscript.TestScript, args []string) {
+	parameters := map[string]string{}
+	for _, a := range args {
+		name, value, ok := strings.Cut(a, "=")
+		if !ok {
+			ts.Fatalf("%q is not PARAMETER=VALUE", a)
+		}
+		parameters[name] = value
+	}
 	var c *cloud
-	c = startCloud(s.t, options{root: repository, intercept: s.faults.intercept(func(function string) {
+	c = startCloud(s.t, options{root: repository, parameters: parameters, intercept: s.faults.intercept(func(function string) {
 		for _, pid := range c.functions[function].pids() {
 			_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended by itself
 		}

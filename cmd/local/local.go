@@ -26,6 +26,8 @@ func (c *cloud) localRoutes() http.Handler {
 		w.WriteHeader(http.StatusNoContent)
 	})
 	mux.HandleFunc("GET /_local/on-failure", c.serveOnFailure)
+	mux.HandleFunc("POST /_local/opt-out", func(w http.ResponseWriter, r *http.Request) { c.serveOptOut(w, r, true) })
+	mux.HandleFunc("DELETE /_local/opt-out", func(w http.ResponseWriter, r *http.Request) { c.serveOptOut(w, r, false) })
 	return mux
 }
 
@@ -67,6 +69,17 @@ func (c *cloud) serveProcesses(w http.ResponseWriter, r *http.Request) {
 		out[name] = p.pids()
 	}
 	writeJSON(w, http.StatusOK, out)
+}
+
+// serveOptOut makes a phone number one that wants no text messages, or one that takes them again.
+func (c *cloud) serveOptOut(w http.ResponseWriter, r *http.Request, out bool) {
+	var body struct{ Phone string }
+	if err := json.NewDecoder(r.Body).Decode(&body); err != nil || !e164.MatchString(body.Phone) {
+		writeMessage(w, http.StatusBadRequest, `the body is not {"phone": "+447700900123"}`)
+		return
+	}
+	c.phones.optOut(body.Phone, out)
+	w.WriteHeader(http.StatusNoContent)
 }
 
 // keepFailure is the on-failure destination of every event source.

@@ -15,10 +15,12 @@ import (
 	"net/mail"
 	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 )
 
 // message is one email to one recipient, or one SMS.
@@ -172,11 +174,11 @@ func captureMail(m *mailbox, ses http.Handler) http.Handler {
 	})
 }
 
-// captureSMS takes down what SNS accepts.
-func captureSMS(m *mailbox, sns http.Handler) http.Handler {
+// captureSMS takes down what SNS accepts and delivers: it accepts a message to a phone that opted out, too.
+func captureSMS(m *mailbox, p *phones, sns http.Handler) http.Handler {
 	return captured(sns, func(request, answer []byte) error {
 		form, err := url.ParseQuery(string(request))
-		if err != nil {
+		if err != nil || form.Get("Action") != "Publish" || p.optedOut(form.Get("PhoneNumber")) {
 			return err
 		}
 		id, err := snsMessageID(answer)
@@ -221,9 +223,31 @@ func (r *recorder) Header() http.Header         { return r.header }
 func (r *recorder) WriteHeader(status int)      { r.status = status }
 func (r *recorder) Write(p []byte) (int, error) { return r.body.Write(p) }
 
+// part is a part of a text: a link, or what stands between links.
+type part struct {
+	Text string
+	Link bool
+}
+
+var webLink = regexp.MustCompile(`https?://[^\s<>"]*[^\s<>".,;:!?)]`)
+
+// parts takes a text apart at its links, so that those of a text message can be followed.
+func parts(text string) (all []part) {
+	for {
+		at := webLink.FindStringIndex(text)
+		if at == nil {
+			return append(all, part{Text: text})
+		}
+		all = append(all, part{Text: text[:at[0]]}, part{Text: text[at[0]:at[1]], Link: true})
+		text = text[at[1]:]
+	}
+}
+
 // The frame's sandbox leaves out scripts; links open in a tab of their own.
 var mailboxPage = template.Must(template.New("").Funcs(template.FuncMap{
 	"framed": func(html string) string { return `<base target="_blank">` + html },
+	"parts":  parts,
+	"length": utf8.RuneCountInString,
 }).Parse(`<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -243,10 +267,10 @@ iframe { width: 100%; height: 36rem; border: 1px solid #8886; border-radius: .5r
 {{range $i, $m := .}}
 <details{{if eq $i 0}} open{{end}}>
 <summary><b>{{if .Subject}}{{.Subject}}{{else}}SMS{{end}}</b> to {{.Recipient}}
-<span>{{.SentAt.Format "2006-01-02 15:04:05"}} UTC</span></summary>
+<span>{{.SentAt.Format "2006-01-02 15:04:05"}} UTC{{if eq .Channel "sms"}}, {{length .Text}} characters{{end}}</span></summary>
 {{if .HTML}}<iframe title="HTML part" sandbox="allow-popups allow-popups-to-escape-sandbox"
 srcdoc="{{framed .HTML}}"></iframe>{{end}}
-<pre>{{.Text}}</pre>
+<pre>{{range parts .Text}}{{if .Link}}<a href="{{.Text}}" target="_blank" rel="noreferrer">{{.Text}}</a>{{else}}{{.Text}}{{end}}{{end}}</pre>
 </details>
 {{else}}
 <p class="none">Nothing was sent yet.</p>

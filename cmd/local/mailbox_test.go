@@ -165,3 +165,43 @@ func TestTheMailboxAsJSONAndAsAPage(t *testing.T) {
 		t.Errorf("%d", answer.StatusCode)
 	}
 }
+
+func TestATextMessageIsReadableOnThePage(t *testing.T) {
+	box, err := openMailbox(filepath.Join(t.TempDir(), "mailbox.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer box.close()
+	server := httptest.NewServer(box)
+	defer server.Close()
+	if err := box.add(message{
+		ID: "a", Channel: "sms", Recipient: "+447700900123", Text: "<b>Acme</b> über http://127.0.0.1:1/join/acme/x?a=1&b=2. STOP",
+	}); err != nil {
+		t.Fatal(err)
+	}
+	_, page := do(t, "GET", server.URL, "", "Accept", "text/html")
+	for _, want := range []string{
+		"<b>SMS</b> to &#43;447700900123", "UTC, 61 characters</span>", "&lt;b&gt;Acme&lt;/b&gt; über ",
+		`<a href="http://127.0.0.1:1/join/acme/x?a=1&amp;b=2" target="_blank" rel="noreferrer">http://127.0.0.1:1/join/acme/x?a=1&amp;b=2</a>. STOP</pre>`,
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("%s is missing in %s", want, page)
+		}
+	}
+}
+
+func FuzzParts(f *testing.F) {
+	f.Add("see https://a.example/b. Or http://c, and https://")
+	f.Fuzz(func(t *testing.T, text string) {
+		var whole strings.Builder
+		for _, p := range parts(text) {
+			whole.WriteString(p.Text)
+			if p.Link && !strings.HasPrefix(p.Text, "http") {
+				t.Errorf("%q is a link of %q", p.Text, text)
+			}
+		}
+		if whole.String() != text {
+			t.Errorf("%q became %q", text, whole.String())
+		}
+	})
+}

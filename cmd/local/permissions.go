@@ -6,9 +6,11 @@ package main
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/mail"
+	"net/url"
 	"path"
 	"regexp"
 	"slices"
@@ -36,8 +38,7 @@ func permissions(c call, t *sam.Template) []permission {
 	case "ses":
 		return mailPermissions(c.body)
 	case "sns":
-		// A message to a phone number has no resource of its own.
-		return []permission{{action: "sns:" + c.action, resources: []string{"*"}}}
+		return snsPermissions(c)
 	}
 	return unknown(c.service)
 }
@@ -147,14 +148,31 @@ func mailPermissions(body []byte) []permission {
 	return out
 }
 
+// snsPermissions: a topic or an endpoint is a resource; a phone number has none of its own, and stands under "*" alone.
+func snsPermissions(c call) []permission {
+	form, err := url.ParseQuery(string(c.body))
+	if err != nil {
+		return unknown(c.action)
+	}
+	p := permission{action: "sns:" + c.action, resources: []string{"*"}}
+	if arn := cmp.Or(form.Get("TopicArn"), form.Get("TargetArn")); arn != "" {
+		p.resources = []string{arn}
+	}
+	return []permission{p}
+}
+
 // allowed reports whether a statement of the policy covers the permission.
 func (p permission) allowed(policy []sam.Statement) bool {
 	return slices.ContainsFunc(policy, func(s sam.Statement) bool {
 		named := func(a string) bool { return like(strings.ToLower(a), strings.ToLower(p.action)) }
-		return slices.ContainsFunc(s.Actions, named) &&
-			slices.ContainsFunc(p.resources, func(resource string) bool {
-				return slices.ContainsFunc(s.Resources, func(r string) bool { return like(r, resource) })
-			}) &&
+		among := func(patterns []string) bool {
+			return slices.ContainsFunc(p.resources, func(resource string) bool {
+				return slices.ContainsFunc(patterns, func(r string) bool { return like(r, resource) })
+			})
+		}
+		// Of NotResource, no name of the resource may fit.
+		covered := among(s.Resources) || len(s.NotResources) > 0 && !among(s.NotResources)
+		return slices.ContainsFunc(s.Actions, named) && covered &&
 			!slices.ContainsFunc(s.Conditions, func(c sam.Condition) bool {
 				value, ok := p.context[c.Key]
 				return !ok || !slices.Contains(c.Values, value)

@@ -53,6 +53,10 @@ func TestWhatACallNeeds(t *testing.T) {
 		{"ses", "SendEmail", `{"FromEmailAddress":"nobody"}`,
 			[]string{"unknown: SendEmail without an address to send from on "}},
 		{"sns", "Publish", "PhoneNumber=%2B49", []string{"sns:Publish on *"}},
+		{"sns", "Publish", "TopicArn=arn%3At", []string{"sns:Publish on arn:t"}},
+		{"sns", "Publish", "TargetArn=arn%3Ae&PhoneNumber=%2B49", []string{"sns:Publish on arn:e"}},
+		{"sns", "CheckIfPhoneNumberIsOptedOut", "phoneNumber=%2B49", []string{"sns:CheckIfPhoneNumberIsOptedOut on *"}},
+		{"sns", "Publish", "PhoneNumber=%zz", []string{"unknown: Publish on "}},
 	} {
 		var got []string
 		for _, p := range permissions(call{service: c.service, action: c.action, body: []byte(c.body)}, nil) {
@@ -71,6 +75,10 @@ func TestAPolicyAllows(t *testing.T) {
 		{Actions: []string{"ses:SendEmail"}, Resources: []string{"*"},
 			Conditions: []sam.Condition{{Key: "ses:FromAddress", Values: []string{"a@b.example"}}}},
 		{Actions: []string{"s3:*"}, Resources: []string{"arn:aws:s3:::bucket?/[x]"}},
+		{Actions: []string{"sns:Publish"}, NotResources: []string{"arn:aws:sns:*:*:*"}},
+		{Actions: []string{"sqs:*"}, NotResources: []string{"arn:sqs:a", "arn:sqs:b*"}},
+		{Actions: []string{"sqs:Send"}, NotResources: []string{"arn:sqs:b1"},
+			Conditions: []sam.Condition{{Key: "ses:FromAddress", Values: []string{"a@b.example"}}}},
 	}
 	for _, c := range []struct {
 		action, resource string
@@ -91,6 +99,16 @@ func TestAPolicyAllows(t *testing.T) {
 		{"s3:Get", "arn:aws:s3:::bucket1/[x]", "", true},
 		{"s3:Get", "arn:aws:s3:::bucket/[x]", "", false},
 		{"unknown: CreateTable", "", "", false},
+		// What NotResource names is left out, and everything else is in.
+		{"sns:Publish", "*", "", true},
+		{"sns:Publish", "arn:aws:sns:eu-central-1:000000000000:topic", "", false},
+		{"sns:Publish", "arn:aws:sns:eu-central-1:000000000000:app/GCM/a/b", "", false},
+		{"sns:Subscribe", "*", "", false},
+		{"sqs:Send", "arn:sqs:a", "", false},
+		{"sqs:Send", "arn:sqs:b1", "", false},
+		{"sqs:Send", "arn:sqs:c", "", true},
+		// A statement that leaves something out takes it from no other statement.
+		{"sqs:Send", "arn:sqs:b2", "a@b.example", true},
 	} {
 		p := permission{action: c.action, resources: []string{c.resource}}
 		if c.from != "" {

@@ -5,7 +5,6 @@ package main
 // The map words lists the commands that the scripts are told in.
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/rand"
@@ -13,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -57,13 +57,15 @@ func TestStories(t *testing.T) {
 	all.running.Wait()
 }
 
+var ownClouds = regexp.MustCompile(`(?m)^own-cloud\b`)
+
 // breaks is 1 for a story that has a cloud of its own, to break it, and 0 for the others.
 func breaks(t *testing.T, script string) int {
 	text, err := os.ReadFile(script)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return bytes.Count(text, []byte("own-cloud\n"))
+	return len(ownClouds.FindAll(text, -1))
 }
 
 // atOnce runs scripts side by side. It does so by itself, because go test runs as many as there are processors, and
@@ -169,7 +171,8 @@ var words = map[string]func(ts *testscript.TestScript, neg bool, args []string){
 	"becomes": word((*story).becomes),
 	// operator WORDS... is the operator's command line, cmd/latchkey.
 	"operator": word((*story).operator),
-	// own-cloud gives the story a cloud that it may break.
+	// own-cloud [PARAMETER=VALUE ...] gives the story a cloud that it may break, or that has other parameters of the
+	// template: own-cloud SmsEnabled=false.
 	"own-cloud": word((*story).ownCloud),
 	// fault FUNCTION ACTION KIND [N [TEXT]] makes the next N such calls to AWS, which hold that text, go wrong in one of
 	// the ways that faults_test.go lists. fault none holds that all have.

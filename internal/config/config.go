@@ -18,6 +18,8 @@ const (
 	BaseURL   Need = iota // LATCHKEY_BASE_URL
 	MasterKey             // LATCHKEY_MASTER_KEY_SECRET, or locally LATCHKEY_MASTER_KEY_FILE
 	Sender                // LATCHKEY_SENDER and LATCHKEY_CONFIGURATION_SET
+	Texting               // LATCHKEY_SMS_ENABLED, LATCHKEY_SMS_MONTHLY_BUDGET and LATCHKEY_SMS_PRICES
+	SMSSender             // LATCHKEY_SMS_SENDER_ID, which may be empty
 )
 
 // Config is the environment of a function. It holds no secret: credentials stay in the environment until AWS reads them,
@@ -30,6 +32,8 @@ type Config struct {
 	MasterKeyFile    string // a path, in the local cloud only
 	Sender           string
 	ConfigurationSet string
+	Texting          onboarding.Texting
+	SMSSenderID      string // "" for none: the message comes from a number
 
 	region    string
 	endpoints map[Service]string
@@ -59,6 +63,10 @@ func Load(needs ...Need) (Config, error) {
 		case Sender:
 			c.Sender = r.sender("LATCHKEY_SENDER")
 			c.ConfigurationSet = r.need("LATCHKEY_CONFIGURATION_SET")
+		case Texting:
+			c.Texting = r.texting()
+		case SMSSender:
+			c.SMSSenderID = r.senderID("LATCHKEY_SMS_SENDER_ID")
 		}
 	}
 	// Whoever can set one variable of a deployed function must not be able to hand it a key of their own.

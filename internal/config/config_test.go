@@ -18,6 +18,7 @@ func lambda(t *testing.T, changes map[string]string) {
 		"AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret-of-aws",
 		"AWS_SESSION_TOKEN": "session-of-aws", "AWS_ENDPOINT_URL_DYNAMODB": "", "AWS_ENDPOINT_URL_SESV2": "",
 		"AWS_ENDPOINT_URL_SNS": "", "AWS_ENDPOINT_URL_SECRETS_MANAGER": "",
+		"LATCHKEY_SMS_ENABLED": "", "LATCHKEY_SMS_MONTHLY_BUDGET": "", "LATCHKEY_SMS_PRICES": "", "LATCHKEY_SMS_SENDER_ID": "",
 	}
 	for name, value := range changes {
 		env[name] = value

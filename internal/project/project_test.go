@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -68,9 +69,17 @@ var listed = sync.OnceValues(func() (map[string]goPackage, error) {
 	}
 })
 
+// template is template.yaml with text messages on: so it holds all that it can.
 func template(t *testing.T) *sam.Template {
 	t.Helper()
-	read, err := sam.Load(filepath.Join(root, "template.yaml"), sam.Options{Parameters: dynamotest.Parameters})
+	return templateWith(t, map[string]string{"SmsEnabled": "true"})
+}
+
+func templateWith(t *testing.T, changes map[string]string) *sam.Template {
+	t.Helper()
+	parameters := maps.Clone(dynamotest.Parameters)
+	maps.Copy(parameters, changes)
+	read, err := sam.Load(filepath.Join(root, "template.yaml"), sam.Options{Parameters: parameters})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -208,9 +208,9 @@ func (t *reader) readRole(ref *yaml.Node) ([]Statement, error) {
 
 func (t *reader) readStatement(n *yaml.Node) (Statement, error) {
 	var s Statement
-	return s, t.fields(n, "Statement", readers{
-		"Sid": nil, "Effect": t.isText("Allow"),
-		"Action": t.texts(&s.Actions), "Resource": t.texts(&s.Resources),
+	err := t.fields(n, "Statement", readers{
+		"Sid": nil, "Effect": t.isText("Allow"), "Action": t.texts(&s.Actions),
+		"Resource": t.texts(&s.Resources), "NotResource": t.texts(&s.NotResources),
 		"Condition": func(n *yaml.Node) error {
 			return t.fields(n, "Condition", readers{"StringEquals": func(n *yaml.Node) error {
 				for key, values := range pairs(n) {
@@ -224,4 +224,8 @@ func (t *reader) readStatement(n *yaml.Node) (Statement, error) {
 			}})
 		},
 	})
+	if err == nil && (len(s.Resources) == 0) == (len(s.NotResources) == 0) {
+		err = t.fault(n, "Statement wants either Resource or NotResource")
+	}
+	return s, err
 }

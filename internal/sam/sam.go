@@ -85,10 +85,12 @@ type Schedule struct {
 	Input      string // the event's JSON; "" for the scheduled event of EventBridge
 }
 
-// Statement allows each of the actions on each of the resources; both may hold * and ?.
+// Statement allows each of the actions on each of the resources, or on everything but NotResources; all may hold * and ?.
+// It has either Resources or NotResources.
 type Statement struct {
-	Actions, Resources []string
-	Conditions         []Condition
+	Actions                 []string
+	Resources, NotResources []string
+	Conditions              []Condition
 }
 
 // Condition narrows a statement: the request's value of Key must be one of Values.

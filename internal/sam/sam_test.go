@@ -92,6 +92,11 @@ Resources:
                 Action: [ses:SendEmail]
                 Resource: ["*"]
                 Condition: { StringEquals: { "ses:FromAddress": !Ref Stage } }
+              - { Effect: Allow, Action: sns:Publish, NotResource: !Sub "arn:${AWS::Partition}:sns:*:*:*" }
+              - !If
+                - HasOrigin
+                - { Effect: Allow, Action: s3:GetObject, NotResource: [a, b] }
+                - !Ref AWS::NoValue
   Failures: { Type: AWS::SQS::Queue }
   Rule:
     Type: AWS::SQS::QueuePolicy
@@ -139,6 +144,7 @@ func TestAFunctionIsReadWhole(t *testing.T) {
 			{Actions: []string{"dynamodb:GetItem"}, Resources: []string{"arn:things"}},
 			{Actions: []string{"ses:SendEmail"}, Resources: []string{"*"},
 				Conditions: []sam.Condition{{Key: "ses:FromAddress", Values: []string{"local"}}}},
+			{Actions: []string{"sns:Publish"}, NotResources: []string{"arn:aws:sns:*:*:*"}},
 		},
 	}
 	if !reflect.DeepEqual(f, want) {
@@ -180,8 +186,13 @@ func TestConditionsDecide(t *testing.T) {
 	if !reflect.DeepEqual(got.CORS, want) {
 		t.Errorf("CORS %+v", got.CORS)
 	}
-	if f, _ := got.Function("do-it"); f.Environment["ONLY"] != "yes" {
+	f, _ := got.Function("do-it")
+	if f.Environment["ONLY"] != "yes" {
 		t.Errorf("environment %v", f.Environment)
+	}
+	last := sam.Statement{Actions: []string{"s3:GetObject"}, NotResources: []string{"a", "b"}}
+	if len(f.Policy) != 4 || !reflect.DeepEqual(f.Policy[3], last) {
+		t.Errorf("policy %+v", f.Policy)
 	}
 	without := strings.Replace(small, "{ Type: AWS::SQS::Queue }", "{ Type: AWS::SQS::Queue, Condition: Nobody }", 1)
 	parse(t, without, o)
@@ -201,6 +212,9 @@ func TestWhatIsNotUnderstoodIsNamedWithItsLine(t *testing.T) {
 		{`["INSERT"]`, `[{"suffix":"x"}]`, `the operator "suffix" is not understood`},
 		{"Effect: Allow, Action: d", "Effect: Deny, Action: d", `"Deny" is not understood`},
 		{"StringEquals: {", "StringLike: {", "StringLike"},
+		{"Action: dynamodb:GetItem, Resource: !GetAtt Table.Arn", "Action: dynamodb:GetItem", "either Resource or NotResource"},
+		{"Action: dynamodb:GetItem, ", "Action: dynamodb:GetItem, NotResource: x, ", "either Resource or NotResource"},
+		{"Action: dynamodb:GetItem, ", "NotAction: dynamodb:GetItem, ", "the property NotAction is not understood"},
 		{"!GetAtt Failures.Arn", "!GetAtt Missing.Arn", "there is no Missing.Arn"},
 		{"STAGE: !Ref Stage", "STAGE: !Ref Nothing", "there is no Nothing"},
 		{"ONLY: !If [HasOrigin", "ONLY: !If [Missing", "there is no condition Missing"},

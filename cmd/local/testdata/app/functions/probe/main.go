@@ -73,6 +73,8 @@ func handle(ctx context.Context, event json.RawMessage) (any, error) {
 		_, err = sns.NewFromConfig(cfg).Publish(ctx, &sns.PublishInput{
 			PhoneNumber: aws.String(o.Value), Message: aws.String("Hello"),
 		})
+	case "topic":
+		_, err = sns.NewFromConfig(cfg).Publish(ctx, &sns.PublishInput{TopicArn: aws.String(o.Value), Message: aws.String("Hello")})
 	default:
 		err = fmt.Errorf("do what? %q", o.Do)
 	}
