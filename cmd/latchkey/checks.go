@@ -446,34 +446,64 @@ func (d *doctor) checkConfigurationSet(ctx context.Context) []finding {
 	return []finding{fine(check, d.configurationSet)}
 }
 
-// notYet stands at both checks of SMS: what they find is missing on the day that SMS is used, and not before.
-const notYet = "; Latchkey does not send SMS yet"
+// smsOff is what both checks of SMS find where it is off; nil where it is on.
+func (d *doctor) smsOff(check string) []finding {
+	switch d.sms {
+	case "true":
+		return nil
+	case "", "false":
+		return []finding{fine(check, "off")}
+	}
+	return []finding{missing(check, "LATCHKEY_SMS_ENABLED is neither true nor false; no function starts so",
+		"set the stack's parameter SmsEnabled")}
+}
 
 func (d *doctor) checkSMSSandbox(ctx context.Context) []finding {
 	const check = "SMS account"
+	if off := d.smsOff(check); off != nil {
+		return off
+	}
 	out, err := d.sns.GetSMSSandboxAccountStatus(ctx, &sns.GetSMSSandboxAccountStatusInput{})
-	if err != nil {
+	switch {
+	case err != nil:
 		return d.failed(err, check)
+	case out.IsInSandbox:
+		return []finding{missing(check, "in the sandbox: only verified numbers get SMS",
+			"SNS console in "+d.region+", Text messaging (SMS), Exit SMS sandbox")}
 	}
-	if !out.IsInSandbox {
-		return []finding{fine(check, "in production"+notYet)}
-	}
-	f := fine(check, "in the sandbox: only verified numbers get SMS"+notYet)
-	f.Do = "before it does: SNS console in " + d.region + ", Text messaging (SMS), Exit SMS sandbox"
-	return []finding{f}
+	return []finding{fine(check, "in production")}
 }
 
+// checkSMSSpending holds the account's limit against the budget. Below it, SNS would take messages and drop them.
 func (d *doctor) checkSMSSpending(ctx context.Context) []finding {
 	const check, attribute = "SMS spend limit", "MonthlySpendLimit"
+	if off := d.smsOff(check); off != nil {
+		return off
+	}
+	const set = "set the stack's parameter SmsMonthlyBudget, and name it with --sms-monthly-budget or LATCHKEY_SMS_MONTHLY_BUDGET"
+	if d.smsMonthlyBudget == "" {
+		return []finding{missing(check, "no budget is named", set)}
+	}
+	budget, err := onboarding.ParseMoney(d.smsMonthlyBudget)
+	if err != nil || budget == 0 {
+		return []finding{missing(check, "the budget is no amount in US dollars above zero; no function starts so", set)}
+	}
 	out, err := d.sns.GetSMSAttributes(ctx, &sns.GetSMSAttributesInput{Attributes: []string{attribute}})
 	if err != nil {
 		return d.failed(err, check)
 	}
-	limit := out.Attributes[attribute]
-	if limit == "" {
-		f := fine(check, "not set, so AWS's default holds"+notYet)
-		f.Do = "before it does: " + d.aws("sns set-sms-attributes --attributes %s=<USD>", attribute)
-		return []finding{f}
+	raise := d.aws("sns set-sms-attributes --attributes %s=%d", attribute, (budget+onboarding.Dollar-1)/onboarding.Dollar) +
+		"; if AWS allows less, ask AWS Support for more"
+	text := out.Attributes[attribute]
+	if text == "" {
+		return []finding{missing(check, "not set, so AWS's default holds: 1 USD a month for a new account", raise)}
 	}
-	return []finding{fine(check, limit+" USD a month"+notYet)}
+	limit, err := onboarding.ParseMoney(text)
+	switch {
+	case err != nil:
+		return []finding{unknown(check, "SNS says "+oneLine(text)+", which is no amount", "see the SNS console, Text messaging (SMS)")}
+	case limit < budget:
+		return []finding{missing(check, fmt.Sprintf("%s USD a month, below the budget of %s", limit, budget), raise)}
+	}
+	return []finding{fine(check, fmt.Sprintf("%s USD a month, for a budget of %s", limit, budget))}
 }

@@ -97,8 +97,9 @@ func commands() []command {
 				"nothing. It prints a line per check: ok, missing or cannot tell, and below it what to do. It exits with 1\n" +
 				"if something is missing. Give it what the functions have in their environment, by the same variables or\n" +
 				"by flags.",
-			takes: []string{"base-url", "master-key-secret", "sender", "configuration-set", "timeout", "json"},
-			run:   runDoctor,
+			takes: []string{"base-url", "master-key-secret", "sender", "configuration-set", "sms", "sms-monthly-budget",
+				"timeout", "json"},
+			run: runDoctor,
 		},
 		{name: "help", summary: "explain a command: latchkey help organization create"},
 		{name: "version", summary: "say which version this is", run: func(_ context.Context, c *call) error {
@@ -117,6 +118,7 @@ type options struct {
 	dailySendLimit                                     int
 	passwordStdin                                      bool
 	baseURL, masterKeySecret, sender, configurationSet string
+	sms, smsMonthlyBudget                              string
 	timeout                                            time.Duration
 	json                                               bool
 	invite                                             inviteOptions
@@ -154,6 +156,13 @@ func newFlags() (*flag.FlagSet, *options) {
 	f.StringVar(&o.sender, "sender", os.Getenv("LATCHKEY_SENDER"), "`ADDRESS` that mail comes from (LATCHKEY_SENDER)")
 	f.StringVar(&o.configurationSet, "configuration-set", os.Getenv("LATCHKEY_CONFIGURATION_SET"),
 		"`NAME` of the SES configuration set (LATCHKEY_CONFIGURATION_SET)")
+	o.sms = os.Getenv("LATCHKEY_SMS_ENABLED")
+	f.BoolFunc("sms", "SMS is on (LATCHKEY_SMS_ENABLED)", func(s string) error {
+		o.sms = s
+		return nil
+	})
+	f.StringVar(&o.smsMonthlyBudget, "sms-monthly-budget", os.Getenv("LATCHKEY_SMS_MONTHLY_BUDGET"),
+		"`USD` that SMS may cost in a month (LATCHKEY_SMS_MONTHLY_BUDGET)")
 	f.DurationVar(&o.timeout, "timeout", 10*time.Second, "`TIME` that one check may take; 10s if not given")
 	f.BoolVar(&o.json, "json", false, "print JSON, for programs")
 	o.invite.define(f)
