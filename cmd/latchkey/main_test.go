@@ -105,7 +105,7 @@ func check(ts *testscript.TestScript, err error) {
 // makeTable makes a table for the story alone.
 func makeTable(ts *testscript.TestScript, _ bool, _ []string) {
 	t := ts.Value("t").(testing.TB)
-	_, name := dynamotest.Table(t)
+	_, name := dynamotest.TableWithStream(t) // doctor looks at it
 	ts.Setenv("LATCHKEY_TABLE", name)
 	ts.Setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamotest.URL(t))
 }

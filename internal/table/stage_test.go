@@ -97,12 +97,6 @@ func newStage(t *testing.T, edits ...func(*onboarding.Organization)) *stage {
 func emptyStage(t *testing.T) *stage {
 	t.Helper()
 	db, name := dynamotest.Table(t)
-	// Nobody reads its stream here, and DynamoDB Local takes the longer to write it the more there is of it.
-	_, err := db.UpdateTable(t.Context(), &dynamodb.UpdateTableInput{TableName: &name,
-		StreamSpecification: &types.StreamSpecification{StreamEnabled: aws.Bool(false)}})
-	if err != nil {
-		t.Fatal(err)
-	}
 	keys, err := onboarding.NewKeys(1, map[byte][]byte{1: []byte("the first master key of the tests")})
 	if err != nil {
 		t.Fatal(err)

@@ -68,11 +68,25 @@ var Parameters = map[string]string{
 	"SenderIdentity": "example.com", "SenderAddress": "latchkey@example.com",
 }
 
-// Table creates a table with the template's schema for this test alone, and deletes it afterwards.
+// Table creates a table with the template's schema for this test alone, and deletes it afterwards. It has no stream:
+// DynamoDB Local takes the longer to write one the more there is of it.
 func Table(t testing.TB) (db *dynamodb.Client, name string) {
 	t.Helper()
+	return create(t, func(in *dynamodb.CreateTableInput) { in.StreamSpecification = nil })
+}
+
+// TableWithStream is Table, with the template's stream.
+func TableWithStream(t testing.TB) (db *dynamodb.Client, name string) {
+	t.Helper()
+	return create(t, func(*dynamodb.CreateTableInput) {})
+}
+
+func create(t testing.TB, edit func(*dynamodb.CreateTableInput)) (db *dynamodb.Client, name string) {
+	t.Helper()
 	db, name = dynamolocal.Client(URL(t)), "test-"+rand.Text()
-	if err := dynamolocal.CreateTable(context.Background(), db, shared.table.CreateInput(name)); err != nil {
+	in := shared.table.CreateInput(name)
+	edit(in)
+	if err := dynamolocal.CreateTable(context.Background(), db, in); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
