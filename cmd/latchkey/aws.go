@@ -79,8 +79,6 @@ func (o *options) explain(err error) (reason, remedy string) {
 	var answer *smithyhttp.ResponseError
 	var network *url.Error
 	switch {
-	case errors.As(err, &refused):
-		return refusal(refused), ""
 	case errors.As(err, &noTable):
 		return "there is no table " + o.table + " in " + o.region, nameTable
 	case errors.As(err, &noCredentials):
@@ -92,6 +90,8 @@ func (o *options) explain(err error) (reason, remedy string) {
 	case errors.As(err, &network):
 		return oneLine("cannot reach " + host(network.URL) + ": " + network.Err.Error()),
 			"see that the network is up and the endpoint is right"
+	case errors.As(err, &refused): // after the network: to the store, that is a refusal too
+		return refusal(refused), ""
 	case errors.As(err, &api) && slices.Contains(denied, api.ErrorCode()):
 		return oneLine(api.ErrorMessage()), "use credentials that may do this"
 	case errors.As(err, &api) && slices.Contains(rejected, api.ErrorCode()):

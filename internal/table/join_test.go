@@ -456,10 +456,10 @@ func TestACodeThatWasRightAndCannotBeTakenOffStaysRight(t *testing.T) {
 	a := s.attempt(s.defaultLink(), "ann@example.com")
 	updates := 0
 	store, _ := s.over(func(c call) (*http.Response, bool, error) {
-		if c.operation == "UpdateItem" {
+		if c.Operation == "UpdateItem" {
 			updates++
 		}
-		if updates < 3 || c.operation != "UpdateItem" {
+		if updates < 3 || c.Operation != "UpdateItem" {
 			return nil, false, nil
 		}
 		return down(c)
@@ -515,7 +515,7 @@ func TestWhatCannotBeCountedIsNotDone(t *testing.T) {
 		"verifying, by join":    {"JOIN#", verify},
 	} {
 		store, _ := s.over(func(c2 call) (*http.Response, bool, error) {
-			if c2.operation != "UpdateItem" || !bytes.Contains(c2.body, []byte(c.counter)) {
+			if c2.Operation != "UpdateItem" || !bytes.Contains(c2.Body, []byte(c.counter)) {
 				return nil, false, nil
 			}
 			return down(c2)

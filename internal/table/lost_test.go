@@ -12,6 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"latchkey/internal/dynamolocal/faultproxy"
 	"latchkey/internal/onboarding"
 	"latchkey/internal/table"
 )
@@ -506,11 +507,11 @@ func TestAJoinWrittenTwiceMailsOneCode(t *testing.T) {
 	s := newStage(t)
 	lose := lost()
 	store, _ := s.over(func(c call) (*http.Response, bool, error) {
-		if c.operation != "PutItem" {
+		if c.Operation != "PutItem" {
 			return nil, false, nil
 		}
 		answer, done, err := lose(c)
-		if c.attempt == 1 {
+		if c.Attempt == 1 {
 			s.mail()
 		}
 		return answer, done, err
@@ -577,9 +578,9 @@ func TestATransactionInTheWayIsWaitedOut(t *testing.T) {
 	each(t, func() []fault {
 		single := first(1, "", refused("TransactionConflictException"))
 		return []fault{first(1, "TransactWriteItems", conflict), func(c call) (*http.Response, bool, error) {
-			if c.operation != "PutItem" && c.operation != "UpdateItem" ||
+			if c.Operation != "PutItem" && c.Operation != "UpdateItem" ||
 				!slices.ContainsFunc([]string{"CONTACT#", "MEMBER#", "JOIN#", "LINK#", "NOTICE"}, func(sk string) bool {
-					return bytes.Contains(c.body, []byte(`"`+sk))
+					return bytes.Contains(c.Body, []byte(`"`+sk))
 				}) {
 				return nil, false, nil
 			}
@@ -656,7 +657,13 @@ func TestATransactionThatIsAlwaysInTheWayIsARefusal(t *testing.T) {
 
 func TestATableThatIsDownSaysNothingAboutAPassword(t *testing.T) {
 	s := newStage(t)
-	for name, f := range map[string]fault{"an error of its own": down, "too much to do": refused("ThrottlingException")} {
+	for name, f := range map[string]fault{
+		"an error of its own":           down,
+		"too much to do":                refused("ThrottlingException"),
+		"another server's error":        always(faultproxy.Refuse(http.StatusServiceUnavailable, "ServiceUnavailable")),
+		"no connection":                 always(faultproxy.Drop),
+		"a connection that always dies": always(faultproxy.Cut),
+	} {
 		store, _ := s.over(f)
 		_, _, err := s.signingIn(store).SignIn(t.Context(), acme, "ada@example.com", password, source)
 		if codeOf(err) != onboarding.Unavailable {
@@ -674,7 +681,7 @@ func TestUnusedSendsAreGivenBackOnce(t *testing.T) {
 	gives := false
 	lose := lost()
 	store, _ := s.over(func(c call) (*http.Response, bool, error) {
-		if gives = gives || c.operation == "BatchGetItem"; !gives { // the reservation is behind us
+		if gives = gives || c.Operation == "BatchGetItem"; !gives { // the reservation is behind us
 			return nil, false, nil
 		}
 		return lose(c)
@@ -694,7 +701,7 @@ func TestTheAnswerStandsWhereTheUnusedCannotBeGivenBack(t *testing.T) {
 	s.invite("bob@example.com")
 	updates := 0
 	store, _ := s.over(func(c call) (*http.Response, bool, error) {
-		if c.operation == "UpdateItem" {
+		if c.Operation == "UpdateItem" {
 			updates++
 		}
 		if updates < 2 {

@@ -206,7 +206,7 @@ func TestWhoCouldNotBeToldIsToldAMinuteLater(t *testing.T) {
 	_, err := s.redriving().Redrive(t.Context(), 100)
 	s.ok(err)
 	store, _ := s.over(func(c call) (*http.Response, bool, error) {
-		if !bytes.Contains(c.body, []byte("NOTICE#"+bob.Member.ID.Key())) {
+		if !bytes.Contains(c.Body, []byte("NOTICE#"+bob.Member.ID.Key())) {
 			return nil, false, nil
 		}
 		return down(c)

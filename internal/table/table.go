@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"time"
 
@@ -18,7 +19,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"github.com/aws/smithy-go"
 
 	"latchkey/internal/onboarding"
 )
@@ -182,15 +182,13 @@ func inTheWay(err error) bool {
 	return busy
 }
 
+// repeatable are the errors that the SDK repeats a call for: throttling, faults of the server, connections that break.
+var repeatable = retry.IsErrorRetryables(retry.DefaultRetryables)
+
 // fault is what an operation's error means to those above: what passes by itself is a refusal that says so.
 func fault(operation string, err error) error {
 	err = fmt.Errorf("%s: %w", operation, err)
-	var api smithy.APIError
-	passing := inTheWay(err)
-	if errors.As(err, &api) {
-		_, throttled := retry.DefaultThrottleErrorCodes[api.ErrorCode()]
-		passing = passing || throttled || api.ErrorFault() == smithy.FaultServer
-	}
+	passing := inTheWay(err) || errors.Is(err, io.ErrUnexpectedEOF) || repeatable.IsErrorRetryable(err).Bool()
 	if !passing {
 		return err
 	}
