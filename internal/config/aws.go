@@ -2,6 +2,9 @@ package config
 
 import (
 	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"os"
@@ -9,6 +12,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
@@ -40,12 +44,36 @@ func (c Config) AWS(s Service) aws.Config {
 // while Lambda held the process frozen shows itself so, and the SDK tries another.
 const tableAnswer = 8 * time.Second
 
+// A call is made tableTries times at the most. Between two tries it waits with full jitter: 25 ms at the most before the
+// first repetition, half a second before later ones, 2.3 s in all. So it stays far below the ten seconds that a page has.
+const (
+	tableTries  = 9
+	firstWait   = 25 * time.Millisecond
+	longestWait = 500 * time.Millisecond
+)
+
 // DynamoDBOptions is for dynamodb.NewFromConfig. DynamoDB Local's error replies carry no checksum, and the SDK would
 // warn at each.
 func (c Config) DynamoDBOptions(o *dynamodb.Options) {
 	o.HTTPClient = awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) { t.ResponseHeaderTimeout = tableAnswer })
+	o.Retryer = retry.NewStandard(func(s *retry.StandardOptions) {
+		s.MaxAttempts = tableTries
+		s.Backoff = retry.BackoffDelayerFunc(func(tried int, _ error) (time.Duration, error) {
+			return rand.N(min(firstWait<<min(max(tried-1, 0), 5), longestWait)), nil
+		})
+		s.Retryables = append(s.Retryables, retry.IsErrorRetryableFunc(cutOff))
+	})
 	_, moved := c.endpoints[DynamoDB]
 	o.DisableValidateResponseChecksum = moved
+}
+
+// cutOff repeats a call whose connection broke in the middle of the answer. The SDK by itself takes that for an answer that
+// cannot be read.
+func cutOff(err error) aws.Ternary {
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return aws.TrueTernary
+	}
+	return aws.UnknownTernary
 }
 
 // environmentCredentials are those of the process. Lambda never changes them while it runs.
