@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -83,7 +84,8 @@ func (i repeatable) run(w http.ResponseWriter, r *http.Request, c onboarding.Cal
 		return i.release(r, c, name, attempt, err)
 	}
 	if err := i.keep(r, c, name, attempt, out); err != nil {
-		return err
+		// All is done, and the caller hears so. A repetition recognises what was written.
+		note(r.Context(), slog.Any("error", errors.Join(err, i.free(r, c, name, attempt, false))))
 	}
 	return out.write(w, r)
 }
@@ -104,16 +106,20 @@ func checkKey(keys []string) error {
 func (i repeatable) release(r *http.Request, c onboarding.Caller, name, attempt string, cause error) error {
 	var refusal *onboarding.Error
 	refused := errors.As(cause, &refusal) && refusal.Code != onboarding.Unavailable
-	// The request may have used its time up; what is kept back for the answer is enough for this.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), releaseTime)
-	defer cancel()
-	if err := i.store.ReleaseRequest(ctx, c.Organization.ID, c.Member.ID, name, attempt, refused); err != nil {
+	if err := i.free(r, c, name, attempt, refused); err != nil {
 		return errors.Join(cause, err)
 	}
 	return cause
 }
 
-// keep stores the answer. One that is too large is not kept: its repetition recognises what it wrote.
+func (i repeatable) free(r *http.Request, c onboarding.Caller, name, attempt string, refused bool) error {
+	// The request may have used its time up; what is kept back for the answer is enough for this.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), releaseTime)
+	defer cancel()
+	return i.store.ReleaseRequest(ctx, c.Organization.ID, c.Member.ID, name, attempt, refused)
+}
+
+// keep stores the answer. One that is too large is not kept.
 func (i repeatable) keep(r *http.Request, c onboarding.Caller, name, attempt string, out outcome) error {
 	body, err := json.Marshal(out.kept)
 	if err != nil {
@@ -124,7 +130,7 @@ func (i repeatable) keep(r *http.Request, c onboarding.Caller, name, attempt str
 	z.Write(body)
 	z.Close()
 	if packed.Len() > maxKeptAnswer {
-		return i.store.ReleaseRequest(r.Context(), c.Organization.ID, c.Member.ID, name, attempt, false)
+		return i.free(r, c, name, attempt, false)
 	}
 	return i.store.EndRequest(r.Context(), c.Organization.ID, c.Member.ID, name, attempt, http.StatusOK, packed.Bytes())
 }
