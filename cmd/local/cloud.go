@@ -49,6 +49,7 @@ type options struct {
 	parameters map[string]string
 
 	noSchedules bool
+	noStreams   bool      // what is owed stays owed
 	console     io.Writer // gets what functions print, beside functions.log; may be nil
 
 	// seed fills a table that is new; may be nil.
@@ -119,7 +120,11 @@ func start(ctx context.Context, o options) (_ *cloud, err error) {
 		return nil, err
 	}
 	c.db = dynamolocal.Client(c.dynamodbURL)
-	table, fresh, err := ensureTable(ctx, c.db, c.template.Table.CreateInput(c.table))
+	want := c.template.Table.CreateInput(c.table)
+	if o.noStreams {
+		want.StreamSpecification = nil // it would double what a write takes
+	}
+	table, fresh, err := ensureTable(ctx, c.db, want)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.state, err)
 	}
@@ -335,6 +340,9 @@ func (c *cloud) startEvents(o options, streamARN string) error {
 	for _, f := range c.template.Functions {
 		invoke := c.functions[f.Name].invoke
 		for _, s := range f.Streams {
+			if o.noStreams {
+				break
+			}
 			if s.Source != tableARN(c.table)+localStream {
 				return fmt.Errorf("%s: the stream %s is not the table's", f.Name, s.Source)
 			}

@@ -74,7 +74,7 @@ func startCloud(t testing.TB, o options) *cloud {
 	if o.bin == "" {
 		o.bin = bootstraps(t, o.root)
 	}
-	o.noSchedules = o.root == app // what the product owes and could not send at once, cleanup drives
+	o.noSchedules = o.root == app || o.noStreams // what the product owes and could not send at once, cleanup drives
 	c, err := start(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)

@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -206,6 +207,8 @@ type story struct {
 	read    map[string]bool   // mails
 	secrets []string          // that must not be stored
 	last    reply
+
+	unserved atomic.Int32 // answers that there is too much going on
 }
 
 func newStory(t testing.TB, c *cloud) *story {
