@@ -18,7 +18,9 @@ func (t *Table) CreateJoin(ctx context.Context, org onboarding.OrganizationID, j
 	if err != nil {
 		return err
 	}
-	_, err = t.db.PutItem(ctx, &dynamodb.PutItemInput{TableName: &t.name, Item: item, ConditionExpression: aws.String("attribute_not_exists(PK)")})
+	_, err = patiently(ctx, func() (*dynamodb.PutItemOutput, error) {
+		return t.db.PutItem(ctx, &dynamodb.PutItemInput{TableName: &t.name, Item: item, ConditionExpression: aws.String("attribute_not_exists(PK)")})
+	})
 	if there := (*types.ConditionalCheckFailedException)(nil); err != nil && !errors.As(err, &there) {
 		return fault("put join", err)
 	}

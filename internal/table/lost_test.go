@@ -578,8 +578,8 @@ func TestATransactionInTheWayIsWaitedOut(t *testing.T) {
 	each(t, func() []fault {
 		single := first(1, "", refused("TransactionConflictException"))
 		return []fault{first(1, "TransactWriteItems", conflict), func(c call) (*http.Response, bool, error) {
-			if c.Operation != "PutItem" && c.Operation != "UpdateItem" ||
-				!slices.ContainsFunc([]string{"CONTACT#", "MEMBER#", "JOIN#", "LINK#", "NOTICE"}, func(sk string) bool {
+			if !slices.Contains([]string{"PutItem", "UpdateItem", "DeleteItem"}, c.Operation) ||
+				!slices.ContainsFunc([]string{"CONTACT#", "MEMBER#", "SESSION#", "JOIN#", "LINK#", "NOTICE"}, func(sk string) bool {
 					return bytes.Contains(c.Body, []byte(`"`+sk))
 				}) {
 				return nil, false, nil
@@ -588,6 +588,7 @@ func TestATransactionInTheWayIsWaitedOut(t *testing.T) {
 		}}
 	}, "accept", "set the password by mail", "change the password", "found", "invite one", "reopen one", "resend",
 		"revoke", "decline",
+		"sign in", "sign out", "begin to join",
 		"ask for a new link", "ask for a reset", "deliver", "deliver what is to be sent later", "drive what is due",
 		"send a code again", "guess a code", "join, and wait", "join as invited", "approve", "rotate a link",
 		"tell the administrators")

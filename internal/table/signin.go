@@ -38,7 +38,10 @@ func (t *Table) BeginSession(ctx context.Context, org onboarding.OrganizationID,
 	if err != nil {
 		return err
 	}
-	if _, err := t.db.PutItem(ctx, &dynamodb.PutItemInput{TableName: &t.name, Item: item}); err != nil {
+	_, err = patiently(ctx, func() (*dynamodb.PutItemOutput, error) {
+		return t.db.PutItem(ctx, &dynamodb.PutItemInput{TableName: &t.name, Item: item})
+	})
+	if err != nil {
 		return fault("put session", err)
 	}
 	return nil
@@ -46,7 +49,10 @@ func (t *Table) BeginSession(ctx context.Context, org onboarding.OrganizationID,
 
 // EndSession removes a session.
 func (t *Table) EndSession(ctx context.Context, org onboarding.OrganizationID, hash string) error {
-	if _, err := t.db.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &t.name, Key: sessionKey(org, hash).attributes()}); err != nil {
+	_, err := patiently(ctx, func() (*dynamodb.DeleteItemOutput, error) {
+		return t.db.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &t.name, Key: sessionKey(org, hash).attributes()})
+	})
+	if err != nil {
 		return fault("delete session", err)
 	}
 	return nil
