@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	mathrand "math/rand/v2"
 	"os"
 	"slices"
 	"strconv"
@@ -17,6 +18,7 @@ import (
 	"latchkey/internal/api"
 	"latchkey/internal/dynamolocal"
 	"latchkey/internal/lambdahttp"
+	"latchkey/internal/numbers"
 	"latchkey/internal/onboarding"
 	"latchkey/internal/table"
 	"latchkey/internal/telemetry"
@@ -73,7 +75,7 @@ func (l *lab) site(ctx context.Context, m medium) (s *site, err error) {
 	}
 	founding := onboarding.Founding{World: l.world, Store: s.store(s.db)}
 	s.org, s.admin, err = founding.Found(ctx, onboarding.FoundCommand{
-		ID: organization, Name: "Bench & Co", Locale: onboarding.English, DailySendLimit: 1 << 30, Password: password,
+		ID: organization, Name: "Bench & Co", Locale: onboarding.English, Country: "US", DailySendLimit: 1 << 30, Password: password,
 		Admin: onboarding.Invitee{Address: "grace@bench.example", FirstName: "Grace", LastName: "Hopper"},
 	})
 	if err != nil {
@@ -92,6 +94,12 @@ func (s *site) close() {
 
 func (s *site) store(db *dynamodb.Client) *table.Table { return table.New(db, tableName) }
 
+// texts is the guard of a deployment that texts.
+func (s *site) texts(store *table.Table) onboarding.Texts {
+	return onboarding.Texts{World: s.world, Store: store, Numbers: numbers.Plan{},
+		Texting: onboarding.Texting{On: true, Budget: 1_000_000 * onboarding.Dollar, Prices: map[string]onboarding.Money{"*": onboarding.Dollar / 100}}}
+}
+
 // handler is a function as its main.go puts it together, on a client of the caller's.
 func (s *site) handler(function string, db *dynamodb.Client) (lambda.Handler, error) {
 	store := s.store(db)
@@ -101,11 +109,11 @@ func (s *site) handler(function string, db *dynamodb.Client) (lambda.Handler, er
 	}
 	switch function {
 	case "create-invite":
-		return lambdahttp.Handler(api.CreateInvite(edge, s.world, store, s.keys)), nil
+		return lambdahttp.Handler(api.CreateInvite(edge, s.world, store, s.keys, s.texts(store))), nil
 	case "update-invite":
-		return lambdahttp.Handler(api.UpdateInvite(edge, s.world, store)), nil
+		return lambdahttp.Handler(api.UpdateInvite(edge, s.world, store, s.texts(store))), nil
 	case "redeem-link":
-		return lambdahttp.Handler(api.RedeemLink(edge, s.world, store, s.keys)), nil
+		return lambdahttp.Handler(api.RedeemLink(edge, s.world, store, s.keys, s.texts(store))), nil
 	case "browse":
 		return lambdahttp.Handler(api.Browse(edge, s.world, store)), nil
 	case "approve":
@@ -113,7 +121,7 @@ func (s *site) handler(function string, db *dynamodb.Client) (lambda.Handler, er
 	case "configure":
 		return lambdahttp.Handler(api.Configure(edge, s.world, store, s.keys)), nil
 	case "sign-in":
-		return lambdahttp.Handler(api.SignIn(edge, s.world, store, s.keys)), nil
+		return lambdahttp.Handler(api.SignIn(edge, s.world, store, s.keys, s.texts(store))), nil
 	case "deliver":
 		return s.deliver(store), nil
 	}
@@ -122,6 +130,9 @@ func (s *site) handler(function string, db *dynamodb.Client) (lambda.Handler, er
 
 // address makes the address of the next person. No two people of a process are one.
 func address() string { return strings.ToLower(rand.Text()[:12]) + "@people.example" }
+
+// phone makes the number of the next person.
+func phone() string { return fmt.Sprintf("+1202%d", 2_220_000+mathrand.N(7_000_000)) }
 
 // pend writes n invitations that were mailed some minutes ago.
 func (s *site) pend(ctx context.Context, n int) ([]onboarding.Contact, error) {

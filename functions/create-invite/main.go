@@ -14,13 +14,14 @@ import (
 	"latchkey/internal/config"
 	"latchkey/internal/config/masterkey"
 	"latchkey/internal/lambdahttp"
+	"latchkey/internal/numbers"
 	"latchkey/internal/onboarding"
 	"latchkey/internal/table"
 	"latchkey/internal/telemetry"
 )
 
 func main() {
-	c, err := config.Load(config.BaseURL, config.MasterKey)
+	c, err := config.Load(config.BaseURL, config.MasterKey, config.Texting)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -30,6 +31,7 @@ func main() {
 	}
 	world := onboarding.World{Now: time.Now, Rand: rand.Reader}
 	store := table.New(dynamodb.NewFromConfig(c.AWS(config.DynamoDB), c.DynamoDBOptions), c.Table)
+	texts := onboarding.Texts{World: world, Store: store, Texting: c.Texting, Numbers: numbers.Plan{}}
 	edge := api.Edge{
 		Log:       telemetry.NewLogger(os.Stdout, "create-invite"),
 		Metrics:   telemetry.NewMetrics(os.Stdout, "create-invite", c.Stage),
@@ -37,5 +39,5 @@ func main() {
 		Now:       time.Now,
 		RequestID: lambdahttp.RequestID,
 	}
-	lambdahttp.Start(api.CreateInvite(edge, world, store, keys))
+	lambdahttp.Start(api.CreateInvite(edge, world, store, keys, texts))
 }

@@ -14,17 +14,19 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/sesv2"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"latchkey/internal/config"
 	"latchkey/internal/config/masterkey"
 	"latchkey/internal/notify"
+	"latchkey/internal/numbers"
 	"latchkey/internal/onboarding"
 	"latchkey/internal/table"
 	"latchkey/internal/telemetry"
 )
 
 func main() {
-	c, err := config.Load(config.BaseURL, config.MasterKey, config.Sender)
+	c, err := config.Load(config.BaseURL, config.MasterKey, config.Sender, config.Texting, config.SMSSender)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -33,11 +35,14 @@ func main() {
 		log.Fatal(err)
 	}
 	d := delivery{telemetry.NewLogger(os.Stdout, "deliver"), telemetry.NewMetrics(os.Stdout, "deliver", c.Stage)}
+	world := onboarding.World{Now: time.Now, Rand: rand.Reader}
+	store := table.New(dynamodb.NewFromConfig(c.AWS(config.DynamoDB), c.DynamoDBOptions), c.Table)
 	useCase := onboarding.Delivering{
-		World:   onboarding.World{Now: time.Now, Rand: rand.Reader},
-		Store:   table.New(dynamodb.NewFromConfig(c.AWS(config.DynamoDB), c.DynamoDBOptions), c.Table),
+		World:   world,
+		Store:   store,
 		Keys:    keys,
 		Sender:  mailer(c),
+		Texts:   onboarding.Texts{World: world, Store: store, Texting: c.Texting, Numbers: numbers.Plan{}},
 		BaseURL: c.BaseURL,
 		Report:  d.report,
 	}
@@ -53,7 +58,11 @@ func main() {
 
 func mailer(c config.Config) notify.Mailer {
 	client := sesv2.NewFromConfig(c.AWS(config.SES), notify.RetryOnlyThrottles)
-	return notify.Mailer{Email: &notify.Email{Client: client, From: c.Sender, ConfigurationSet: c.ConfigurationSet}}
+	m := notify.Mailer{Email: &notify.Email{Client: client, From: c.Sender, ConfigurationSet: c.ConfigurationSet}}
+	if c.Texting.On {
+		m.SMS = &notify.SMS{Client: sns.NewFromConfig(c.AWS(config.SNS), notify.RetryOnlyThrottledTexts), SenderID: c.SMSSenderID}
+	}
+	return m
 }
 
 // failures tells Lambda which records to bring again: those whose outcome could not be written down.

@@ -15,6 +15,7 @@ import (
 	"latchkey/internal/config"
 	"latchkey/internal/config/masterkey"
 	"latchkey/internal/lambdahttp"
+	"latchkey/internal/numbers"
 	"latchkey/internal/onboarding"
 	"latchkey/internal/table"
 	"latchkey/internal/telemetry"
@@ -32,6 +33,7 @@ func main() {
 	debug.SetMemoryLimit(40 << 20) // a password's hash takes 19 MiB: the garbage of one is taken back before the next
 	world := onboarding.World{Now: time.Now, Rand: rand.Reader}
 	store := table.New(dynamodb.NewFromConfig(c.AWS(config.DynamoDB), c.DynamoDBOptions), c.Table)
+	texts := onboarding.Texts{World: world, Store: store, Numbers: numbers.Plan{}} // it counts; deliver pays
 	edge := api.Edge{
 		Log:       telemetry.NewLogger(os.Stdout, "sign-in"),
 		Metrics:   telemetry.NewMetrics(os.Stdout, "sign-in", c.Stage),
@@ -39,5 +41,5 @@ func main() {
 		Now:       time.Now,
 		RequestID: lambdahttp.RequestID,
 	}
-	lambdahttp.Start(api.SignIn(edge, world, store, keys))
+	lambdahttp.Start(api.SignIn(edge, world, store, keys, texts))
 }

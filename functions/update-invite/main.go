@@ -12,18 +12,20 @@ import (
 	"latchkey/internal/api"
 	"latchkey/internal/config"
 	"latchkey/internal/lambdahttp"
+	"latchkey/internal/numbers"
 	"latchkey/internal/onboarding"
 	"latchkey/internal/table"
 	"latchkey/internal/telemetry"
 )
 
 func main() {
-	c, err := config.Load(config.BaseURL)
+	c, err := config.Load(config.BaseURL, config.Texting)
 	if err != nil {
 		log.Fatal(err)
 	}
 	world := onboarding.World{Now: time.Now, Rand: rand.Reader}
 	store := table.New(dynamodb.NewFromConfig(c.AWS(config.DynamoDB), c.DynamoDBOptions), c.Table)
+	texts := onboarding.Texts{World: world, Store: store, Texting: c.Texting, Numbers: numbers.Plan{}}
 	edge := api.Edge{
 		Log:       telemetry.NewLogger(os.Stdout, "update-invite"),
 		Metrics:   telemetry.NewMetrics(os.Stdout, "update-invite", c.Stage),
@@ -31,5 +33,5 @@ func main() {
 		Now:       time.Now,
 		RequestID: lambdahttp.RequestID,
 	}
-	lambdahttp.Start(api.UpdateInvite(edge, world, store))
+	lambdahttp.Start(api.UpdateInvite(edge, world, store, texts))
 }

@@ -54,7 +54,7 @@ func (s *approving) items(r *http.Request, waiting []onboarding.Member) ([]pages
 			seen[m.Entry] = via
 		}
 		path := joinPath(r, queuePage+"/"+m.ID.String())
-		items[i] = pages.RequestItem{Name: m.Name(), Address: m.Email, Asked: m.Request.At, Via: via,
+		items[i] = pages.RequestItem{Name: m.Name(), Address: m.Login().Value, Asked: m.Request.At, Via: via,
 			ByLink: m.Entry.Channel == onboarding.ChannelInviteLink, Approve: path + "/approve", Reject: path + "/reject"}
 	}
 	return items, nil

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"errors"
 	"net/http"
 	"strconv"
 
@@ -17,8 +16,8 @@ type InviteStore interface {
 }
 
 // CreateInvite serves create-invite.
-func CreateInvite(e Edge, world onboarding.World, store InviteStore, keys onboarding.Keys) http.Handler {
-	s := &inviting{e, gate{store, world}, repeatable{store, world}, onboarding.Inviting{World: world, Store: store, Keys: keys}}
+func CreateInvite(e Edge, world onboarding.World, store InviteStore, keys onboarding.Keys, texts onboarding.Texts) http.Handler {
+	s := &inviting{e, gate{store, world}, repeatable{store, world}, onboarding.Inviting{World: world, Store: store, Keys: keys, Texts: texts}}
 	m := NewMux(e)
 	m.handle("POST /v1/organizations/{org}/invitations", s.create)
 	m.handle("POST /v1/organizations/{org}/invitations/preview", s.preview)
@@ -44,17 +43,19 @@ type inviteRequest struct {
 }
 
 type inviteeRequest struct {
-	Email     string `json:"email"`
+	Email     string `json:"email,omitempty"`
+	Phone     string `json:"phone,omitempty"`
 	FirstName string `json:"first_name,omitempty"`
 	LastName  string `json:"last_name,omitempty"`
 	JobTitle  string `json:"job_title,omitempty"`
 }
 
-// command checks what is the same for all recipients. What is wrong with one of them is its own verdict.
-func (b inviteRequest) command() (c onboarding.InviteCommand, err error) {
+// command checks what is the same for all recipients. What is wrong with one of them is its own verdict. Numbers without a
+// country code are read as somebody in region writes them.
+func (b inviteRequest) command(region string, numbers onboarding.Numbers) (c onboarding.InviteCommand, err error) {
 	c = onboarding.InviteCommand{Type: onboarding.Employee, Role: onboarding.RoleMember, Notify: b.Notify == nil || *b.Notify}
 	var ok bool
-	if c.Recipients, err = b.invitees(); err != nil {
+	if c.Recipients, err = b.invitees(region, numbers); err != nil {
 		return c, err
 	}
 	if b.MemberType != "" {
@@ -86,16 +87,19 @@ func (b inviteRequest) command() (c onboarding.InviteCommand, err error) {
 }
 
 // invitees are the recipients, named one by one or as a list that somebody pasted.
-func (b inviteRequest) invitees() ([]onboarding.Invitee, error) {
+func (b inviteRequest) invitees(region string, numbers onboarding.Numbers) ([]onboarding.Invitee, error) {
 	pointer, all := "/recipients", make([]onboarding.Invitee, len(b.Recipients))
 	for i, r := range b.Recipients {
 		all[i] = onboarding.Invitee{Address: r.Email, FirstName: r.FirstName, LastName: r.LastName, JobTitle: r.JobTitle}
+		if r.Phone != "" {
+			all[i].Address, all[i].Kind, all[i].Other = r.Phone, onboarding.Phone, r.Email
+		}
 	}
 	if b.Text != "" {
 		if len(all) > 0 {
 			return nil, onboarding.InvalidField("/text", "not_applicable", "Give either recipients or text.")
 		}
-		list, err := onboarding.ParseList(b.Text, "", digits{})
+		list, err := onboarding.ParseList(b.Text, region, numbers)
 		if err != nil {
 			return nil, onboarding.InvalidValue("/text", err)
 		}
@@ -110,15 +114,8 @@ func (b inviteRequest) invitees() ([]onboarding.Invitee, error) {
 	return all, nil
 }
 
-// digits tells a telephone number from other text, and knows nothing of what it is for: nobody is invited by phone yet.
-type digits struct{}
-
-// Phone takes every number with its country code for a mobile one.
-func (digits) Phone(text, _ string) (onboarding.PhoneNumber, error) {
-	if n := len(text); text[0] != '+' || n < 9 || n > 16 {
-		return onboarding.PhoneNumber{}, errors.New("this is not a phone number")
-	}
-	return onboarding.PhoneNumber{E164: text, Use: onboarding.PhoneMobile}, nil
+func (s *inviting) command(caller onboarding.Caller, body inviteRequest) (onboarding.InviteCommand, error) {
+	return body.command(caller.Organization.Settings.Country, s.useCase.Texts.Numbers)
 }
 
 type inviteAnswer struct {
@@ -143,7 +140,7 @@ func (s *inviting) create(w http.ResponseWriter, r *http.Request) error {
 	if err := readJSON(r, &body); err != nil {
 		return err
 	}
-	command, err := body.command()
+	command, err := s.command(caller, body)
 	if err != nil {
 		return err
 	}
@@ -161,6 +158,16 @@ type previewAnswer struct {
 	Results []previewResultJSON              `json:"results"`
 	Summary map[onboarding.InviteVerdict]int `json:"summary"`
 	Left    int                              `json:"left_today"`
+	SMS     smsPreviewJSON                   `json:"sms"`
+}
+
+// smsPreviewJSON is what the text messages come to at most; money is in US dollars.
+type smsPreviewJSON struct {
+	Count      int    `json:"count"`
+	Segments   int    `json:"segments"`
+	Cost       string `json:"estimated_cost"`
+	Left       int    `json:"left_today"`
+	BudgetLeft string `json:"budget_left"`
 }
 
 type previewResultJSON struct {
@@ -187,7 +194,7 @@ func (s *inviting) preview(w http.ResponseWriter, r *http.Request) error {
 	if err := readJSON(r, &body); err != nil {
 		return err
 	}
-	command, err := body.command()
+	command, err := s.command(caller, body)
 	if err != nil {
 		return err
 	}
@@ -199,7 +206,8 @@ func (s *inviting) preview(w http.ResponseWriter, r *http.Request) error {
 }
 
 func toPreview(p onboarding.Preview) previewAnswer {
-	answer := previewAnswer{Results: make([]previewResultJSON, len(p.Results)), Summary: map[onboarding.InviteVerdict]int{}, Left: p.Left}
+	answer := previewAnswer{Results: make([]previewResultJSON, len(p.Results)), Summary: map[onboarding.InviteVerdict]int{}, Left: p.Left,
+		SMS: smsPreviewJSON{p.Texts.Count, p.Texts.Segments, p.Texts.Cost.String(), p.Texts.Left, p.Texts.Budget.String()}}
 	for i, r := range p.Results {
 		one := previewResultJSON{Input: r.Input, Verdict: string(r.Verdict), Reason: orNull(r.Reason), Joins: orNull(joins[r.Joins])}
 		if r.Address != (onboarding.Address{}) {

@@ -11,6 +11,7 @@ type publicLinkJSON struct {
 	Organization   organizationJSON `json:"organization"`
 	MemberType     string           `json:"member_type"`
 	AllowedDomains []domainJSON     `json:"allowed_domains"`
+	TakesPhones    bool             `json:"takes_phones"`
 	ExpiresAt      *string          `json:"expires_at"`
 }
 
@@ -21,7 +22,7 @@ func (s *redeeming) previewLink(w http.ResponseWriter, r *http.Request) error {
 	}
 	return writeJSON(w, http.StatusOK, publicLinkJSON{
 		Organization: toOrganization(open.Organization), MemberType: string(open.Link.Offer.Type),
-		AllowedDomains: toDomains(open.Link.Terms.Domains), ExpiresAt: timeOrNull(open.Link.ExpiresAt),
+		AllowedDomains: toDomains(open.Link.Terms.Domains), TakesPhones: s.joining.TakesPhones(open), ExpiresAt: timeOrNull(open.Link.ExpiresAt),
 	})
 }
 
@@ -36,12 +37,14 @@ type joinRequest struct {
 
 func (b joinRequest) profile() (onboarding.JoinProfile, error) {
 	p := onboarding.JoinProfile{FirstName: b.FirstName, LastName: b.LastName, Password: b.Password}
-	if b.Phone != "" {
-		return p, onboarding.InvalidField("/phone", "unsupported", "A code cannot be sent to a phone yet. Give an email address.")
-	}
 	var err error
-	if p.Address, err = parseEmail(b.Email); err != nil {
-		return p, err
+	switch p.Phone = b.Phone; {
+	case b.Phone != "" && b.Email != "":
+		return p, onboarding.InvalidField("/phone", "not_applicable", "Give one address, by email or phone.")
+	case b.Phone == "":
+		if p.Address, err = parseEmail(b.Email); err != nil {
+			return p, err
+		}
 	}
 	if b.Locale != "" {
 		var ok bool

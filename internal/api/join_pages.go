@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"strings"
 
 	"latchkey/internal/api/pages"
 	"latchkey/internal/locale"
@@ -33,7 +34,7 @@ func (s *redeeming) linkPage(w http.ResponseWriter, r *http.Request) error {
 
 // linkForm shows the form of an invite link that works.
 func (s *redeeming) linkForm(w http.ResponseWriter, r *http.Request, status int, open onboarding.OpenLink, form pages.JoinByLink) error {
-	form.Action, form.MayWait = linkPath(r)+"/join", open.MayWait()
+	form.Action, form.MayWait, form.Phones = linkPath(r)+"/join", open.MayWait(), s.joining.TakesPhones(open)
 	for _, d := range open.Link.Terms.Domains {
 		form.Domains = append(form.Domains, d.Name)
 		if d.Subdomains {
@@ -58,7 +59,7 @@ func (s *redeeming) elsewhere(w http.ResponseWriter, r *http.Request, o onboardi
 }
 
 func (s *redeeming) joinByLinkPage(w http.ResponseWriter, r *http.Request) error {
-	form, err := readForm(r, "first_name", "last_name", "email", "password")
+	form, err := readForm(r, "first_name", "last_name", "contact", "password")
 	if err != nil {
 		return err
 	}
@@ -69,10 +70,15 @@ func (s *redeeming) joinByLinkPage(w http.ResponseWriter, r *http.Request) error
 	if answered, err := s.elsewhere(w, r, open.Organization); answered {
 		return err
 	}
-	j, token, err := s.begin(r, form)
+	j, token, err := s.begin(r, form, s.joining.TakesPhones(open))
 	if fault, status, ok := formFault(w, err); ok {
+		for i, f := range fault {
+			if f.Field == "email" || f.Field == "phone" {
+				fault[i].Field = "contact" // the one input for either
+			}
+		}
 		return s.linkForm(w, r, status, open,
-			pages.JoinByLink{Email: form["email"], FirstName: form["first_name"], LastName: form["last_name"], Faults: fault})
+			pages.JoinByLink{Contact: form["contact"], FirstName: form["first_name"], LastName: form["last_name"], Faults: fault})
 	}
 	if err != nil {
 		return s.deadEnd(w, r, open.Organization, err)
@@ -82,10 +88,14 @@ func (s *redeeming) joinByLinkPage(w http.ResponseWriter, r *http.Request) error
 	return nil
 }
 
-// begin makes a join of what a form says, in the language of its page.
-func (s *redeeming) begin(r *http.Request, form map[string]string) (onboarding.Join, onboarding.Token, error) {
-	profile, err := joinRequest{Email: form["email"], FirstName: form["first_name"], LastName: form["last_name"],
-		Password: form["password"], Locale: string(locale.Match(r.Header.Get("Accept-Language")))}.profile()
+// begin makes a join of what a form says, in the language of its page. What has no @ is a number where the link takes some.
+func (s *redeeming) begin(r *http.Request, form map[string]string, takesPhones bool) (onboarding.Join, onboarding.Token, error) {
+	body := joinRequest{Email: form["contact"], FirstName: form["first_name"], LastName: form["last_name"],
+		Password: form["password"], Locale: string(locale.Match(r.Header.Get("Accept-Language")))}
+	if takesPhones && !strings.Contains(body.Email, "@") {
+		body.Email, body.Phone = "", strings.TrimSpace(body.Email)
+	}
+	profile, err := body.profile()
 	if err != nil {
 		return onboarding.Join{}, onboarding.Token{}, err
 	}
@@ -129,7 +139,7 @@ func (s *redeeming) codePage(w http.ResponseWriter, r *http.Request, o onboardin
 // codeForm asks for the code of a join, and leads back to its invite link.
 func (s *redeeming) codeForm(w http.ResponseWriter, r *http.Request, status int, o onboarding.Organization, j onboarding.Join, form pages.EnterCode) error {
 	form.Action, form.Resend = linkPath(r)+"/verify", linkPath(r)+"/resend-code"
-	form.Address, form.Until = j.Address.Value, j.CodeEnds
+	form.Address, form.Until, form.ByPhone = j.Address.Value, j.CodeEnds, j.Address.Kind == onboarding.Phone
 	var err error
 	if form.Again, err = s.again(r, j); err != nil {
 		return err

@@ -16,9 +16,9 @@ type RedeemStore interface {
 }
 
 // RedeemLink serves redeem-link: what the holder of an invitation's link, or of an invite link, can do, as JSON and as pages.
-func RedeemLink(e Edge, world onboarding.World, store RedeemStore, keys onboarding.Keys) http.Handler {
+func RedeemLink(e Edge, world onboarding.World, store RedeemStore, keys onboarding.Keys, texts onboarding.Texts) http.Handler {
 	s := &redeeming{e, gate{store, world}, onboarding.Redeeming{World: world, Store: store, Keys: keys},
-		onboarding.Joining{World: world, Store: store, Keys: keys}}
+		onboarding.Joining{World: world, Store: store, Keys: keys, Texts: texts}}
 	e.Page = errorPage
 	m := NewMux(e)
 	m.handle("GET /v1/public/{org}/invitations/{token}", s.preview)

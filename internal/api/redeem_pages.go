@@ -38,7 +38,7 @@ func (s *redeeming) anotherPage(r *http.Request) (pages.View, bool) {
 }
 
 func signedInAs(r *http.Request, visitor onboarding.Caller) pages.View {
-	return pages.SignedInAsAnother{Name: visitor.Member.Name(), Login: visitor.Member.Email,
+	return pages.SignedInAsAnother{Name: visitor.Member.Name(), Login: visitor.Member.Login().Value,
 		SignOut: joinPath(r, "sign-out") + "?return=" + r.PathValue("token"), Stay: joinPath(r, "welcome")}
 }
 

@@ -13,8 +13,8 @@ type SignInStore interface {
 }
 
 // SignIn serves sign-in: sessions and passwords, as JSON and as pages.
-func SignIn(e Edge, world onboarding.World, store SignInStore, keys onboarding.Keys) http.Handler {
-	s := &signingIn{e, gate{store, world}, store, onboarding.SigningIn{World: world, Store: store, Keys: keys}}
+func SignIn(e Edge, world onboarding.World, store SignInStore, keys onboarding.Keys, texts onboarding.Texts) http.Handler {
+	s := &signingIn{e, gate{store, world}, store, onboarding.SigningIn{World: world, Store: store, Keys: keys, Texts: texts}}
 	e.Page = errorPage
 	m := NewMux(e)
 	m.handle("POST /v1/sessions", s.signIn)
@@ -23,11 +23,13 @@ func SignIn(e Edge, world onboarding.World, store SignInStore, keys onboarding.K
 	m.handle("POST /v1/sessions/current/password", s.changePassword)
 	m.handle("POST /v1/public/{org}/password-resets", s.requestReset)
 	m.handle("POST /v1/public/{org}/password-resets/{token}", s.setPassword)
+	m.handle("POST /v1/public/{org}/password-resets/by-code", s.setPasswordByCode)
 	m.page("GET /join/{org}/sign-in", s.signInPage, errorPage)
 	m.page("POST /join/{org}/sign-in", s.signInForm, errorPage)
 	m.page("POST /join/{org}/sign-out", s.signOutForm, errorPage)
 	m.page("GET /join/{org}/forgotten-password", s.forgottenPage, errorPage)
 	m.page("POST /join/{org}/forgotten-password", s.forgottenForm, errorPage)
+	m.page("POST /join/{org}/forgotten-password/code", s.passwordCodeForm, errorPage)
 	m.page("GET /join/{org}/password/{token}", s.passwordPage, errorPage)
 	m.page("POST /join/{org}/password/{token}", s.passwordForm, errorPage)
 	m.page("GET /join/{org}/welcome", s.welcomePage, errorPage)
@@ -154,4 +156,33 @@ func (s *signingIn) setPassword(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return writeJSON(w, http.StatusOK, toSession(caller, token))
+}
+
+type setPasswordByCodeRequest struct {
+	Login    string `json:"login"`
+	Code     string `json:"code"`
+	Password string `json:"password"`
+}
+
+func (s *signingIn) setPasswordByCode(w http.ResponseWriter, r *http.Request) error {
+	var body setPasswordByCodeRequest
+	if err := readJSON(r, &body); err != nil {
+		return err
+	}
+	caller, token, err := s.byCode(r, body)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, toSession(caller, token))
+}
+
+// byCode sets a password for either twin. What cannot be a code costs no try.
+func (s *signingIn) byCode(r *http.Request, body setPasswordByCodeRequest) (onboarding.Caller, onboarding.SessionToken, error) {
+	if body.Login == "" {
+		return onboarding.Caller{}, onboarding.SessionToken{}, onboarding.InvalidField("/login", "required", "This is required.")
+	}
+	if err := checkCode(body.Code); err != nil {
+		return onboarding.Caller{}, onboarding.SessionToken{}, err
+	}
+	return s.useCase.SetPasswordByCode(r.Context(), organization(r), body.Login, body.Code, body.Password, sourceAddress(r))
 }

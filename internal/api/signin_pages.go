@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"net/http"
+	"strings"
 
 	"latchkey/internal/api/pages"
 	"latchkey/internal/onboarding"
@@ -123,7 +124,7 @@ func welcome(r *http.Request, visitor onboarding.Caller) pages.View {
 	m, signOut := visitor.Member, joinPath(r, "sign-out")
 	switch m.Status {
 	case onboarding.MemberPendingApproval:
-		return pages.Waiting{FirstName: m.FirstName, Login: m.Email, Since: m.Request.At, SignOut: signOut}
+		return pages.Waiting{FirstName: m.FirstName, Login: m.Login().Value, Since: m.Request.At, SignOut: signOut}
 	case onboarding.MemberRejected:
 		return pages.Rejected{SignOut: signOut}
 	}
@@ -131,7 +132,7 @@ func welcome(r *http.Request, visitor onboarding.Caller) pages.View {
 	if visitor.Rights().Approve {
 		requests = joinPath(r, "requests")
 	}
-	return pages.Welcome{FirstName: m.FirstName, LastName: m.LastName, Login: m.Email, Admin: m.Role == onboarding.RoleAdmin,
+	return pages.Welcome{FirstName: m.FirstName, LastName: m.LastName, Login: m.Login().Value, Admin: m.Role == onboarding.RoleAdmin,
 		Joined: r.URL.Query().Get("joined") == "1", Requests: requests, SignOut: signOut}
 }
 
@@ -156,7 +157,31 @@ func (s *signingIn) forgottenForm(w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return err
 	}
+	if !strings.Contains(form["login"], "@") {
+		return s.passwordCodeView(w, r, http.StatusOK, form["login"], nil)
+	}
 	return s.write(w, r, http.StatusOK, pages.PasswordLinkSent{SignIn: joinPath(r, "sign-in")})
+}
+
+// passwordCodeView asks for the code that was texted. Like PasswordLinkSent it says nothing of whether there is such a member.
+func (s *signingIn) passwordCodeView(w http.ResponseWriter, r *http.Request, status int, login string, faults []pages.Fault) error {
+	return s.write(w, r, status, pages.ChoosePasswordByCode{Action: joinPath(r, "forgotten-password/code"), Again: joinPath(r, "forgotten-password"),
+		Login: login, Faults: faults})
+}
+
+func (s *signingIn) passwordCodeForm(w http.ResponseWriter, r *http.Request) error {
+	form, err := readForm(r, "login", "code", "password")
+	if err != nil {
+		return err
+	}
+	caller, token, err := s.byCode(r, setPasswordByCodeRequest{form["login"], form["code"], form["password"]})
+	if fault, status, ok := formFault(w, err); ok {
+		return s.passwordCodeView(w, r, status, form["login"], fault)
+	}
+	if err != nil {
+		return err
+	}
+	return enter(w, r, caller, token, "welcome")
 }
 
 func (s *signingIn) passwordPage(w http.ResponseWriter, r *http.Request) error {
@@ -169,7 +194,7 @@ func (s *signingIn) passwordPage(w http.ResponseWriter, r *http.Request) error {
 
 func (s *signingIn) passwordView(w http.ResponseWriter, r *http.Request, status int, open onboarding.OpenReset, faults []pages.Fault) error {
 	return writePageView(w, r, status, open.Organization.Name, pages.ChoosePassword{
-		Action: joinPath(r, "password/"+r.PathValue("token")), First: open.First(), Login: open.Member.Email, Faults: faults,
+		Action: joinPath(r, "password/"+r.PathValue("token")), First: open.First(), Login: open.Member.Login().Value, Faults: faults,
 	})
 }
 

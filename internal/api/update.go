@@ -15,8 +15,8 @@ type UpdateStore interface {
 }
 
 // UpdateInvite serves update-invite.
-func UpdateInvite(e Edge, world onboarding.World, store UpdateStore) http.Handler {
-	useCase := onboarding.Updating{World: world, Store: store}
+func UpdateInvite(e Edge, world onboarding.World, store UpdateStore, texts onboarding.Texts) http.Handler {
+	useCase := onboarding.Updating{World: world, Store: store, Texts: texts}
 	s := &updating{gate{store, world}, repeatable{store, world}, world}
 	m := NewMux(e)
 	m.handle("POST /v1/organizations/{org}/invitations/{id}/resend", s.change(useCase.Resend))

@@ -32,6 +32,7 @@ type memberJSON struct {
 	Email          *string `json:"email"`
 	Phone          *string `json:"phone"`
 	EmailVerified  bool    `json:"email_verified"`
+	PhoneVerified  bool    `json:"phone_verified"`
 	Locale         string  `json:"locale"`
 	Channel        *string `json:"channel"`
 	LinkID         *string `json:"link_id"`
@@ -45,7 +46,7 @@ func toMember(m onboarding.Member) memberJSON {
 	return memberJSON{
 		ID: m.ID.String(), OrganizationID: string(m.Organization), Status: string(m.Status), MemberType: string(m.Type), Role: string(m.Role),
 		FirstName: m.FirstName, LastName: m.LastName, JobTitle: m.JobTitle, Email: orNull(m.Email), EmailVerified: m.EmailVerified,
-		Locale: string(m.Locale), Channel: orNull(string(m.Entry.Channel)), LinkID: linkOrNull(m.Entry),
+		Phone: orNull(m.Phone), PhoneVerified: m.PhoneVerified, Locale: string(m.Locale), Channel: orNull(string(m.Entry.Channel)), LinkID: linkOrNull(m.Entry),
 		CreatedAt: onboarding.FormatTime(m.CreatedAt), JoinedAt: timeOrNull(m.JoinedAt), UpdatedAt: onboarding.FormatTime(m.UpdatedAt), Version: m.Version,
 	}
 }
@@ -78,6 +79,7 @@ type invitationJSON struct {
 	UpdatedAt        string        `json:"updated_at"`
 	ExpiresAt        string        `json:"expires_at"`
 	LastSentAt       *string       `json:"last_sent_at"`
+	LinkAskedAt      *string       `json:"link_asked_at"`
 	SendCount        int           `json:"send_count"`
 	Version          int64         `json:"version"`
 }
@@ -107,7 +109,7 @@ func toInvitation(org onboarding.OrganizationID, c onboarding.Contact, now time.
 			Attempts: i.Delivery.Attempts, Error: orNull(i.Delivery.Error)},
 		Locale: string(i.Locale), InviterID: i.Inviter.ID.String(), InviterName: i.InviterName, AcceptedMemberID: memberOrNull(i.AcceptedMember),
 		CreatedAt: onboarding.FormatTime(i.CreatedAt), UpdatedAt: onboarding.FormatTime(i.UpdatedAt), ExpiresAt: onboarding.FormatTime(i.ExpiresAt),
-		LastSentAt: timeOrNull(i.LastSentAt), SendCount: i.SendCount, Version: c.Version,
+		LastSentAt: timeOrNull(i.LastSentAt), LinkAskedAt: timeOrNull(i.LinkAskedAt), SendCount: i.SendCount, Version: c.Version,
 	}
 }
 
@@ -134,6 +136,7 @@ type joinRequestJSON struct {
 	Email          *string `json:"email"`
 	Phone          *string `json:"phone"`
 	EmailVerified  bool    `json:"email_verified"`
+	PhoneVerified  bool    `json:"phone_verified"`
 	Locale         string  `json:"locale"`
 	MemberType     string  `json:"member_type"`
 	Role           string  `json:"role"`
@@ -159,7 +162,7 @@ func toJoinRequest(m onboarding.Member, now time.Time) joinRequestJSON {
 	}
 	return joinRequestJSON{
 		ID: m.ID.String(), OrganizationID: string(m.Organization), Status: string(m.Status), FirstName: m.FirstName, LastName: m.LastName,
-		Email: orNull(m.Email), EmailVerified: m.EmailVerified, Locale: string(m.Locale),
+		Email: orNull(m.Email), EmailVerified: m.EmailVerified, Phone: orNull(m.Phone), PhoneVerified: m.PhoneVerified, Locale: string(m.Locale),
 		MemberType: string(m.Type), Role: string(m.Role), JobTitle: m.JobTitle,
 		Channel: string(m.Entry.Channel), LinkID: linkOrNull(m.Entry), InviterID: memberOrNull(m.Entry.Inviter),
 		Rule: q.Rule, RequestedAt: onboarding.FormatTime(q.At), WaitingSeconds: int64(max(now.Sub(q.At), 0) / time.Second),
@@ -190,6 +193,10 @@ type settingsJSON struct {
 	LinkLifetimeDays       int          `json:"link_lifetime_days"`
 	DefaultLocale          string       `json:"default_locale"`
 	DailySendLimit         int          `json:"daily_send_limit"`
+	Country                *string      `json:"country"`
+	SMSCountries           []string     `json:"sms_countries"`
+	SMSDailyLimit          int          `json:"sms_daily_limit"`
+	SMSMonthlyBudget       string       `json:"sms_monthly_budget"`
 	Version                int64        `json:"version"`
 }
 
@@ -198,8 +205,17 @@ func toSettings(o onboarding.Organization) settingsJSON {
 	return settingsJSON{
 		WhoCanInvite: string(s.WhoCanInvite), AllowLinkRegistration: s.AllowLinkRegistration, RequestApproval: s.RequestApproval,
 		ExemptDomains: toDomains(s.ExemptDomains), InvitationLifetimeDays: int(s.InvitationLifetime / day),
-		LinkLifetimeDays: int(s.LinkLifetime / day), DefaultLocale: string(s.DefaultLocale), DailySendLimit: s.DailySendLimit, Version: o.Version,
+		LinkLifetimeDays: int(s.LinkLifetime / day), DefaultLocale: string(s.DefaultLocale), DailySendLimit: s.DailySendLimit,
+		Country: orNull(s.Country), SMSCountries: orEmpty(s.TextedCountries()), SMSDailyLimit: s.TextsPerDay, SMSMonthlyBudget: s.TextBudget.String(),
+		Version: o.Version,
 	}
+}
+
+func orEmpty(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
 }
 
 const day = 24 * time.Hour

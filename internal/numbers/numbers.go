@@ -35,6 +35,9 @@ func (Plan) Phone(text, region string) (onboarding.PhoneNumber, error) {
 	return onboarding.PhoneNumber{}, errNobodys
 }
 
+// Knows reports whether a region (ISO 3166-1) has numbers of its own.
+func (Plan) Knows(region string) bool { return world().regions[region] != nil }
+
 // read reads an ordinary number: one that can be called from everywhere. Whatever could be a short code as well is read so.
 func read(digits string, plus bool, home *plan) (onboarding.PhoneNumber, bool) {
 	by, national := divide(digits, plus, home)

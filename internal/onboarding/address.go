@@ -13,7 +13,6 @@ import (
 // Kind says what an address is.
 type Kind string
 
-// Email is the only kind that can be invited, and join, so far. Phone is known, so that the policy says what it thinks of it.
 const (
 	Email Kind = "email"
 	Phone Kind = "phone"

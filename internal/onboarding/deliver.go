@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -17,7 +18,9 @@ import (
 
 const (
 	leaseTime       = 15 * time.Second // of which a claim and a handing over take what they need
-	leaseMargin     = 3 * time.Second  // a handing over is cut off that long before: whose lease has run out is not sending
+	paidLasts       = day
+	decisionLasts   = day             // word of it by text
+	leaseMargin     = 3 * time.Second // a handing over is cut off that long before: whose lease has run out is not sending
 	pausedRest      = 5 * time.Minute
 	maxSendAttempts = 10
 	deliverWorkers  = 8
@@ -40,6 +43,7 @@ type Claimed struct {
 	Organization OrganizationID
 	Message      Message
 	Attempts     int // with this one
+	Unsent       int // of them, after which the provider surely had nothing
 	Lease        string
 	Contact      *Contact
 	Member       *Member
@@ -55,6 +59,7 @@ type Outcome struct {
 	Error  string
 	Retry  time.Time
 	Spared bool // whether the attempt does not count
+	Unsent bool // whether the provider surely has nothing of it
 	Told   bool // whether a gathering has told the administrators
 }
 
@@ -98,10 +103,10 @@ type Sender interface {
 type SendClass int
 
 const (
-	SendLater   SendClass = iota // throttled, or the answer was lost: try again
-	SendPaused                   // the account or the sender is at fault: wait, it is not this message's attempt
-	SendRefused                  // this message, for good
-	SendOptedOut                 // the number takes no text messages from us, on its owner's word
+	SendLater    SendClass = iota // throttled, or the answer was lost: try again
+	SendPaused                    // the account or the sender is at fault: wait, it is not this message's attempt
+	SendRefused                   // this message, for good
+	SendOptedOut                  // the number takes no text messages from us, on its owner's word
 )
 
 // SendError is a sending that failed. Reason is fit for an administrator and holds no address.
@@ -121,6 +126,7 @@ type Delivering struct {
 	Store   OutboxStore
 	Keys    Keys
 	Sender  Sender
+	Texts   Texts
 	BaseURL string
 	Report  func(o Owed, out Outcome, err error) // told of each message that was claimed
 }
@@ -129,12 +135,12 @@ type Delivering struct {
 // written down; everything else is in the table.
 func (u Delivering) Deliver(ctx context.Context, owed []Owed) (failed []Owed) {
 	errs := make([]error, len(owed))
-	organizations := newOnce(u.Store.ReadOrganization)
+	r := round{u, newOnce(u.Store.ReadOrganization), sync.OnceValues(func() (bool, error) { return u.Texts.Store.TextsStopped(ctx) })}
 	var group errgroup.Group
 	group.SetLimit(deliverWorkers)
 	for i, o := range owed {
 		group.Go(func() error {
-			errs[i] = u.deliver(ctx, o, organizations)
+			errs[i] = r.deliver(ctx, o)
 			return nil
 		})
 	}
@@ -147,7 +153,14 @@ func (u Delivering) Deliver(ctx context.Context, owed []Owed) (failed []Owed) {
 	return failed
 }
 
-func (u Delivering) deliver(ctx context.Context, o Owed, organizations *once[OrganizationID, Organization]) error {
+// round is one call of Deliver, in which some things are read once.
+type round struct {
+	Delivering
+	organizations *once[OrganizationID, Organization]
+	textsStopped  func() (bool, error)
+}
+
+func (u round) deliver(ctx context.Context, o Owed) error {
 	now := u.World.Instant()
 	lease := now.Add(leaseTime)
 	c, err := u.Store.Claim(ctx, o, newULID(u.World).String(), now, lease)
@@ -158,12 +171,12 @@ func (u Delivering) deliver(ctx context.Context, o Owed, organizations *once[Org
 		u.Report(o, Outcome{}, err)
 		return err
 	}
-	org, err := organizations.get(ctx, c.Organization)
+	org, err := u.organizations.get(ctx, c.Organization)
 	if err != nil {
 		u.Report(o, Outcome{}, err)
 		return err
 	}
-	out, sendErr, err := u.handle(ctx, org, c, lease)
+	out, sendErr, err := u.handle(ctx, org, &c, lease)
 	if err != nil {
 		u.Report(o, Outcome{}, err)
 		return err
@@ -175,12 +188,12 @@ func (u Delivering) deliver(ctx context.Context, o Owed, organizations *once[Org
 
 // handle does with a claimed message what it is there for, and says what came of it. An error of its own means that the
 // table could not be read: then the lease runs out.
-func (u Delivering) handle(ctx context.Context, org Organization, c Claimed, lease time.Time) (out Outcome, sendErr, err error) {
+func (u round) handle(ctx context.Context, org Organization, c *Claimed, lease time.Time) (out Outcome, sendErr, err error) {
 	if c.Notice != nil && c.Notice.Admin.IsZero() {
-		out, sendErr = u.gather(ctx, org, c)
+		out, sendErr = u.gather(ctx, org, *c)
 		return out, sendErr, nil
 	}
-	letter, unwanted, err := u.compose(ctx, org, c)
+	letter, unwanted, err := u.compose(ctx, org, *c)
 	switch {
 	case err != nil && c.Notice != nil:
 		return noticeLater(u.World.Instant()), err, nil
@@ -189,8 +202,68 @@ func (u Delivering) handle(ctx context.Context, org Organization, c Claimed, lea
 	case unwanted.reason != "":
 		return Outcome{At: u.World.Instant(), Status: DeliveryFailed, Error: unwanted.reason}, nil, nil
 	}
-	sendErr = u.send(ctx, c, letter, lease)
-	return u.judge(c, sendErr), sendErr, nil
+	if letter.To.Kind == Phone {
+		sendErr = u.sendText(ctx, c, letter, lease)
+	} else {
+		sendErr = u.send(ctx, *c, letter, lease)
+	}
+	return u.judge(*c, sendErr), sendErr, nil
+}
+
+// sendText sends a text message that is paid for. What was paid when the message was owed covers one sending; each that may be
+// another one is paid for by itself, so that what is spent never goes above what was reserved.
+func (u round) sendText(ctx context.Context, c *Claimed, l Letter, lease time.Time) error {
+	stopped, err := u.textsStopped()
+	if err != nil {
+		return &SendError{Class: SendLater, Reason: "the limits on text messages could not be read", Unsent: true, Err: err}
+	}
+	if stopped || !u.Texts.Texting.On {
+		return &SendError{Class: SendPaused, Reason: "Text messages are switched off here.", Unsent: true, Err: errTextsOff}
+	}
+	if _, err := u.Texts.cost(l.Organization, text{to: l.To, kind: l.Kind}); err != nil { // the operator may have barred it meanwhile
+		return refusedText(err)
+	}
+	if maySent := c.Attempts - 1 - c.Unsent; maySent > 0 || !paidFor(c.Message.PaidAt, u.World.Now()) {
+		if err := u.pay(ctx, *c, l); err != nil {
+			return err
+		}
+		c.Message.PaidAt = u.World.Instant() // for the next attempt, if nothing is sent in this one
+	}
+	err = u.send(ctx, *c, l, lease)
+	var e *SendError
+	if errors.As(err, &e) && e.Class == SendOptedOut {
+		// Where this cannot be written down, the provider says it again the next time.
+		now := u.World.Instant()
+		err = errors.Join(err, u.Texts.Store.OptOut(ctx, newNumberID(l.To), now, now.Add(optOutRemembers)))
+	}
+	return err
+}
+
+// paidFor reports whether what was paid at a time still covers a sending: it was for that day, and for that month's budget.
+func paidFor(at, now time.Time) bool {
+	return !at.IsZero() && now.Before(at.Add(paidLasts)) && now.UTC().Month() == at.UTC().Month()
+}
+
+// pay reserves the money for one text message. A code to reset a password has been counted by its number when it was asked for.
+func (u round) pay(ctx context.Context, c Claimed, l Letter) error {
+	t := text{to: l.To, kind: l.Kind, id: c.Lease, counted: l.Kind == MessagePasswordCode && c.Attempts == 1}
+	return refusedText(u.Texts.reserveOne(ctx, l.Organization, l.Kind.use(), u.World.Instant(), t))
+}
+
+// refusedText is what a refusal of the guard means for a message; nil for none.
+func refusedText(err error) error {
+	var refusal *TextRefusal
+	switch {
+	case err == nil:
+		return nil
+	case !errors.As(err, &refusal):
+		return &SendError{Class: SendLater, Reason: "the limits on text messages could not be written", Unsent: true, Err: err}
+	case refusal.verdict() == OptedOut:
+		return &SendError{Class: SendOptedOut, Reason: sentence(refusal), Unsent: true, Err: err}
+	case refusal.RetryAfter > 0 && refusal.RetryAfter <= textPause:
+		return &SendError{Class: SendLater, Reason: sentence(refusal), Unsent: true, Err: err}
+	}
+	return &SendError{Class: SendRefused, Reason: sentence(refusal), Unsent: true, Err: err}
 }
 
 // send hands the letter over before the lease ends, however long the claim took. A message whose attempts all ended without
@@ -201,7 +274,7 @@ func (u Delivering) send(ctx context.Context, c Claimed, l Letter, lease time.Ti
 	}
 	left := lease.Add(-leaseMargin).Sub(u.World.Now())
 	if left <= 0 {
-		return &SendError{Class: SendLater, Reason: "the table was too slow", Err: errors.New("no time left to send in")}
+		return &SendError{Class: SendLater, Reason: "the table was too slow", Unsent: true, Err: errors.New("no time left to send in")}
 	}
 	ctx, cancel := context.WithTimeout(ctx, left)
 	defer cancel()
@@ -216,10 +289,12 @@ func (u Delivering) judge(c Claimed, err error) Outcome {
 		return out
 	}
 	if !errors.As(err, &e) {
-		e = &SendError{Class: SendLater, Reason: "the mail could not be handed over", Err: err}
+		e = &SendError{Class: SendLater, Reason: "the message could not be handed over", Err: err}
 	}
-	out.Status, out.Error = DeliveryQueued, e.Reason
+	out.Status, out.Error, out.Unsent = DeliveryQueued, e.Reason, e.Unsent
 	switch {
+	case e.Class == SendOptedOut:
+		out.Status = DeliverySuppressed
 	case e.Class == SendPaused:
 		out.Retry, out.Spared = out.At.Add(pausedRest), true
 	case e.Class == SendRefused || c.Attempts >= maxSendAttempts:
@@ -264,17 +339,23 @@ func (u Delivering) page(org OrganizationID, path string) string {
 // composeToMember reports whether a member, or an applicant, is still to be written to.
 func (u Delivering) composeToMember(l *Letter, c Claimed) bool {
 	m, org := c.Member, l.Organization.ID
-	l.To, l.Recipient = Address{Email, m.Email}, m.FirstName
+	l.To, l.Recipient = m.Login(), m.FirstName
+	stale := l.To.Kind == Phone && !u.World.Now().Before(c.Message.At.Add(decisionLasts)) // texts may be off for long
 	switch l.Kind {
 	case MessageJoinApproved:
 		l.Link = u.page(org, "sign-in")
-		return m.Status == MemberActive
+		return m.Status == MemberActive && !stale
 	case MessageJoinRejected:
-		return m.Status == MemberRejected
+		return m.Status == MemberRejected && !stale
 	}
 	l.Until = c.Reset.ExpiresAt
+	wanted := c.Reset.Open(u.World.Now()) && c.Reset.Round == c.Message.Round && (m.Status == MemberActive || m.Status == MemberPendingActivation)
+	if l.Kind == MessagePasswordCode {
+		l.Code = u.Keys.ResetCode(org, m.ID, c.Reset).Reveal()
+		return wanted && l.Code != ""
+	}
 	l.Link = u.page(org, "password/"+u.Keys.Derive(PurposePassword, org, m.ID, c.Reset.Round, c.Reset.Nonce).Reveal())
-	return c.Reset.Open(u.World.Now()) && c.Reset.Round == c.Message.Round && (m.Status == MemberActive || m.Status == MemberPendingActivation)
+	return wanted
 }
 
 // composeCode reports whether the code is still worth sending. There is no link in the letter: it would lead the owner of a
@@ -307,7 +388,8 @@ func (u Delivering) composeInvitation(ctx context.Context, l Letter, c Claimed) 
 // composeLinkRequest addresses the letter to the inviter, in their language, if they are still there.
 func (u Delivering) composeLinkRequest(ctx context.Context, l Letter, c Claimed) (Letter, unwanted, error) {
 	inviter, err := u.Store.ReadMember(ctx, c.Organization, c.Contact.Invitation.Inviter.ID)
-	if errors.Is(err, ErrNotFound) || err == nil && inviter.Status != MemberActive {
+	// Nobody is texted for this: an inviter without a mailbox finds the request at the invitation.
+	if errors.Is(err, ErrNotFound) || err == nil && (inviter.Status != MemberActive || inviter.Email == "") {
 		return l, unwanted{silent: true}, nil
 	}
 	l.Applicant = c.Contact.Address.Value

@@ -32,7 +32,8 @@ type FoundCommand struct {
 	Name           string
 	Admin          Invitee
 	Locale         Locale
-	DailySendLimit int // 0: the default
+	DailySendLimit int    // 0: the default
+	Country        string // ISO 3166-1; may be empty
 	Password       string
 }
 
@@ -59,7 +60,7 @@ func (u Founding) Found(ctx context.Context, cmd FoundCommand) (Organization, Me
 		return Organization{}, Member{}, errors.New("the daily sending limit cannot be negative")
 	}
 	o := Organization{ID: id, Name: name, Salt: append(u.World.Nonce(), u.World.Nonce()...), Settings: DefaultSettings(), Version: 1}
-	o.Settings.DefaultLocale = cmd.Locale
+	o.Settings.DefaultLocale, o.Settings.Country = cmd.Locale, cmd.Country
 	if cmd.DailySendLimit > 0 {
 		o.Settings.DailySendLimit = cmd.DailySendLimit
 	}

@@ -29,6 +29,7 @@ const (
 	DeliveryNotRequested DeliveryStatus = "not_requested"
 	DeliveryQueued       DeliveryStatus = "queued"
 	DeliverySent         DeliveryStatus = "sent"
+	DeliverySuppressed   DeliveryStatus = "suppressed" // not sent, because the number's owner has opted out
 	DeliveryFailed       DeliveryStatus = "failed"
 )
 
@@ -86,13 +87,14 @@ type Contact struct {
 	Version        int64
 }
 
-// Message is a mail that an item owes. It holds no secret: whoever sends it derives the link.
+// Message is a mail or a text message that an item owes. It holds no secret: whoever sends it derives the link.
 type Message struct {
 	ID     string
 	Kind   MessageKind
 	Locale Locale
 	At     time.Time
-	Round  uint16 // of the invitation or the reset it speaks of
+	Round  uint16    // of the invitation or the reset it speaks of
+	PaidAt time.Time // when one sending of a text message was paid for; zero: it is yet to be
 }
 
 // MessageKind says what a message is about.

@@ -19,9 +19,12 @@ const (
 	overLimit = "today's sending limit of the organization is reached"
 )
 
-// Invitee is one recipient as asked for. Address is as it was typed.
+// Invitee is one recipient as asked for. Address is as it was typed; Kind says what it is to be read as, an email address where
+// it is empty.
 type Invitee struct {
 	Address   string
+	Kind      Kind
+	Other     string // a second address, which is one too many
 	FirstName string
 	LastName  string
 	JobTitle  string     // empty: the command's
@@ -32,7 +35,7 @@ type Invitee struct {
 func (l List) Invitees() []Invitee {
 	all := make([]Invitee, len(l.Entries))
 	for i, e := range l.Entries {
-		all[i] = Invitee{Address: e.Address.Value, FirstName: e.FirstName, LastName: e.LastName, JobTitle: e.JobTitle, Listed: &l.Entries[i]}
+		all[i] = Invitee{Address: e.Address.Value, Kind: e.Address.Kind, FirstName: e.FirstName, LastName: e.LastName, JobTitle: e.JobTitle, Listed: &l.Entries[i]}
 	}
 	return all
 }
@@ -44,8 +47,8 @@ type InviteCommand struct {
 	Role       Role
 	JobTitle   string
 	Locale     Locale // empty: the organization's
-	Notify     bool   // whether Latchkey mails the link; else the caller gets it
-	Resend     bool   // whether an invitation that is pending already is mailed again
+	Notify     bool   // whether Latchkey sends the link; else the caller gets it
+	Resend     bool   // whether an invitation that is pending already is sent again
 	RequestID  string // the same for a repeated request, so that it recognises its own writes
 	Repeated   bool   // whether an earlier try of this request may have written already
 }
@@ -62,6 +65,7 @@ const (
 	DismissedMember InviteVerdict = "member_dismissed"
 	Duplicate       InviteVerdict = "duplicate"
 	InvalidAddress  InviteVerdict = "invalid"
+	OptedOut        InviteVerdict = "opted_out"
 	Denied          InviteVerdict = "denied"
 	OverLimit       InviteVerdict = "limit_reached"
 )
@@ -102,6 +106,7 @@ type Inviting struct {
 	World World
 	Store InviteStore
 	Keys  Keys
+	Texts Texts
 }
 
 // Invite answers a result for every recipient, in their order. A bad recipient never stops a good one. It refuses the
@@ -150,6 +155,7 @@ type batch struct {
 type candidate struct {
 	place int
 	offer Contact
+	seen  int64 // version of the contact that is to be written over; 0: none is known
 }
 
 // sort gives its verdict to every recipient that needs no store, and returns the others.
@@ -162,7 +168,7 @@ func (b *batch) sort() []candidate {
 		if b.listed(i, r.Listed) {
 			continue
 		}
-		address, err := ParseEmail(r.Address)
+		address, err := b.address(r)
 		if err != nil {
 			b.results[i].Verdict, b.results[i].Reason = InvalidAddress, err.Error()
 			continue
@@ -192,13 +198,24 @@ func (b *batch) sort() []candidate {
 		if title != "" {
 			offer.Invitation.JobTitle = title
 		}
-		candidates = append(candidates, candidate{i, offer})
+		candidates = append(candidates, candidate{place: i, offer: offer})
 	}
 	return candidates
 }
 
+// address reads a recipient's address as the kind that it is given as.
+func (b *batch) address(r Invitee) (Address, error) {
+	if r.Other != "" {
+		return Address{}, errors.New("name one address, by email or phone")
+	}
+	if r.Kind == Phone {
+		return ParsePhone(r.Address, b.caller.Organization.Settings.Country, b.Texts.Numbers)
+	}
+	return ParseEmail(r.Address)
+}
+
 // listed shows an entry of a list as it stood there, and reports whether it has its verdict already. What a good one holds
-// besides is told, not kept: nobody is invited by phone, or into a place, yet.
+// besides is told, not kept: nobody is invited into a place yet.
 func (b *batch) listed(i int, e *ListEntry) bool {
 	if e == nil {
 		return false
@@ -207,9 +224,6 @@ func (b *batch) listed(i int, e *ListEntry) bool {
 	r.Input, r.Verdict, r.Reason = e.Input, e.Verdict, e.Reason
 	switch {
 	case e.Verdict != "":
-		return true
-	case e.Address.Kind == Phone:
-		r.Verdict, r.Reason = InvalidAddress, "phone numbers cannot be invited yet"
 		return true
 	case e.Other != Address{}:
 		r.Reason = "the phone number was left out"
@@ -235,8 +249,11 @@ func (b *batch) offer(id ContactID, a Address, first, last string) Contact {
 	return c
 }
 
-// owe adds a message about the invitation to what the contact owes.
+// owe adds a message about the invitation to what the contact owes. A text message is paid for before that is written.
 func (c *Contact) owe(m Message) {
+	if c.Address.Kind == Phone {
+		m.PaidAt = m.At
+	}
 	c.Messages = append(c.Messages, m)
 	c.Invitation.Delivery = Delivery{Status: DeliveryQueued, LastEventAt: m.At}
 }
@@ -263,16 +280,40 @@ func (b *batch) ours(c Contact) bool {
 	return c.Invited && c.RequestID == b.cmd.RequestID && c.Invitation.Status == InvitationPending
 }
 
-// write invites the candidates, as many as today's limit lets be mailed. What an address that needs no mail leaves over
-// goes to those behind it; what is left in the end goes back.
+// write invites the candidates. Those who are to be texted go their own way, last: what their money does holds up no mail.
 func (b *batch) write(ctx context.Context, waiting []candidate) error {
-	allowance := len(waiting)
-	org, inviter := b.caller.Organization, b.caller.Member.ID
-	if b.cmd.Notify && allowance > 0 {
-		var err error
-		if allowance, err = b.Store.ReserveSends(ctx, org.ID, b.now, inviter, len(waiting), org.Settings.DailySendLimit); err != nil {
-			return err
+	if !b.cmd.Notify {
+		return b.place(ctx, waiting)
+	}
+	mailed, texted := split(waiting)
+	if err := b.mail(ctx, mailed); err != nil {
+		return err
+	}
+	return b.text(ctx, texted)
+}
+
+// split parts the candidates who are to be mailed from those who are to be texted.
+func split(all []candidate) (mailed, texted []candidate) {
+	for _, c := range all {
+		if c.offer.Address.Kind == Phone {
+			texted = append(texted, c)
+		} else {
+			mailed = append(mailed, c)
 		}
+	}
+	return mailed, texted
+}
+
+// mail invites the candidates, as many as today's limit lets be mailed. What an address that needs no mail leaves over
+// goes to those behind it; what is left in the end goes back.
+func (b *batch) mail(ctx context.Context, waiting []candidate) error {
+	if len(waiting) == 0 {
+		return nil
+	}
+	org, inviter := b.caller.Organization, b.caller.Member.ID
+	allowance, err := b.Store.ReserveSends(ctx, org.ID, b.now, inviter, len(waiting), org.Settings.DailySendLimit)
+	if err != nil {
+		return err
 	}
 	for len(waiting) > 0 && allowance > 0 {
 		n := min(allowance, len(waiting))
@@ -285,7 +326,7 @@ func (b *batch) write(ctx context.Context, waiting []candidate) error {
 	for _, c := range waiting {
 		b.results[c.place].Verdict, b.results[c.place].Reason = OverLimit, overLimit
 	}
-	if b.cmd.Notify && allowance > 0 {
+	if allowance > 0 {
 		// All is written: what cannot be given back stays counted, and the request has not failed.
 		_ = b.Store.ReturnSends(ctx, org.ID, b.now, inviter, allowance)
 	}
@@ -306,9 +347,6 @@ func (b *batch) written(candidates []candidate) (n int) {
 // giveUp returns what a request that failed halfway has reserved and surely not used. Where even that cannot be found out,
 // it stays counted: less is sent then, not more.
 func (b *batch) giveUp(ctx context.Context, candidates []candidate, allowance int, cause error) error {
-	if !b.cmd.Notify {
-		return cause
-	}
 	if _, err := b.recognise(ctx, candidates); err != nil {
 		return errors.Join(cause, err)
 	}
@@ -316,8 +354,103 @@ func (b *batch) giveUp(ctx context.Context, candidates []candidate, allowance in
 	return errors.Join(cause, b.Store.ReturnSends(ctx, b.caller.Organization.ID, b.now, b.caller.Member.ID, unused))
 }
 
+// text invites the candidates whose text message can be paid for. Who is judged to need none is not paid for: their number is
+// texted three times a day, and no more.
+func (b *batch) text(ctx context.Context, candidates []candidate) error {
+	waiting, err := b.foresee(ctx, candidates)
+	if err != nil || len(waiting) == 0 {
+		return err
+	}
+	texts := make([]text, len(waiting))
+	for i, c := range waiting {
+		texts[i] = text{to: c.offer.Address, kind: MessageInvitation, id: textID(b.cmd.RequestID, c.seen)}
+	}
+	refused, err := b.Texts.reserve(ctx, b.caller.Organization, TextInvitation, b.now, texts)
+	if err != nil {
+		return err
+	}
+	var paid []candidate
+	for i, c := range waiting {
+		if refused[i] == nil {
+			paid = append(paid, c)
+		} else {
+			b.refuse(c.place, refused[i])
+		}
+	}
+	if err := b.place(ctx, paid); err != nil {
+		return err
+	}
+	b.returnUnused(ctx, paid)
+	return nil
+}
+
+// returnUnused gives back the money for those who turned out to need no text message: somebody else was faster.
+func (b *batch) returnUnused(ctx context.Context, paid []candidate) {
+	var unused []Money
+	for _, c := range paid {
+		if b.written([]candidate{c}) == 0 {
+			cost, _ := b.Texts.cost(b.caller.Organization, text{to: c.offer.Address, kind: MessageInvitation})
+			unused = append(unused, cost)
+		}
+	}
+	b.Texts.giveBack(ctx, b.caller.Organization.ID, b.now, TextInvitation, unused)
+}
+
+// refuse gives a recipient the verdict of a text message that is not sent.
+func (b *batch) refuse(place int, why error) {
+	r := &b.results[place]
+	r.Verdict, r.Reason = Denied, why.Error()
+	var refusal *TextRefusal
+	if errors.As(why, &refusal) {
+		r.Verdict = refusal.verdict()
+	}
+}
+
+// foresee settles those whose address is known and who are not sent anything, and answers the others.
+func (b *batch) foresee(ctx context.Context, candidates []candidate) (others []candidate, err error) {
+	there, status, err := b.known(ctx, candidates)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range candidates {
+		known, ok := there[c.offer.ID]
+		if !ok {
+			others = append(others, c)
+		} else if next, verdict, reason := b.judge(c.offer, known, status); next == nil {
+			b.settle(c.place, verdict, reason, &known)
+		} else {
+			c.seen = known.Version
+			others = append(others, c)
+		}
+	}
+	return others, nil
+}
+
+// known reads what is known of the candidates' addresses, and where those stand whose they are.
+func (b *batch) known(ctx context.Context, candidates []candidate) (map[ContactID]Contact, map[MemberID]MemberStatus, error) {
+	ids := make([]ContactID, len(candidates))
+	for i, c := range candidates {
+		ids[i] = c.offer.ID
+	}
+	there, err := b.Store.ReadContacts(ctx, b.caller.Organization.ID, ids)
+	if err != nil {
+		return nil, nil, err
+	}
+	var members []MemberID
+	for _, c := range there {
+		if !c.Member.IsZero() {
+			members = append(members, c.Member)
+		}
+	}
+	status, err := b.Store.ReadMemberStatus(ctx, b.caller.Organization.ID, members)
+	return there, status, err
+}
+
 // place writes the candidates: all that are new at once, then those whose address is known, each on its own.
 func (b *batch) place(ctx context.Context, candidates []candidate) error {
+	if len(candidates) == 0 {
+		return nil
+	}
 	offers := make([]Contact, len(candidates))
 	for i, c := range candidates {
 		offers[i] = c.offer
@@ -396,7 +529,7 @@ func (b *batch) judge(offer, there Contact, status map[MemberID]MemberStatus) (n
 		}
 		again, err := there.resend(b.World, b.caller)
 		if err != nil {
-			return nil, AlreadyInvited, "an invitation was mailed within the last minute"
+			return nil, AlreadyInvited, "an invitation was sent within the last minute"
 		}
 		again.RequestID = b.cmd.RequestID
 		return &again, Resent, ""

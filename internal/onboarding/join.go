@@ -75,9 +75,11 @@ func (j *Join) newCode(w World, keys Keys) {
 	}
 }
 
-// owe owes the mail with the present code.
-func (j *Join) owe(w World) {
-	m := newMessage(w, MessageJoinCode, j.Locale, j.Round)
+// owe owes the message with the present code. A text message has been paid for.
+func (j *Join) owe(m Message) {
+	if j.Address.Kind == Phone {
+		m.PaidAt = m.At
+	}
 	j.Messages, j.SentAt, j.Sent = []Message{m}, m.At, j.Sent+1
 }
 
@@ -142,6 +144,7 @@ type Joining struct {
 	World World
 	Store JoinStore
 	Keys  Keys
+	Texts Texts
 }
 
 // OpenLink is an invite link that its token opens, and the organization whose it is.
@@ -189,7 +192,7 @@ func (u Joining) refusal(ctx context.Context, open OpenLink, a Address) error {
 	if err := l.refusal(o, u.World.Instant()); err != nil {
 		return err
 	}
-	err := errDenied(Decide(o.Settings, l.caseOf(l.Owner, a)))
+	err := errDenied(Decide(o.Settings, l.caseOf(l.Owner, a)), a)
 	if err == nil || l.Owner.Itself {
 		return err
 	}
@@ -198,7 +201,7 @@ func (u Joining) refusal(ctx context.Context, open OpenLink, a Address) error {
 	if err != nil {
 		return err
 	}
-	return errDenied(Decide(o.Settings, l.caseOf(owner, a)))
+	return errDenied(Decide(o.Settings, l.caseOf(owner, a)), a)
 }
 
 // memberReader reads a member, or answers ErrNotFound.
@@ -216,12 +219,12 @@ func actorNow(ctx context.Context, store memberReader, org OrganizationID, a Act
 }
 
 // errDenied is what whoever joins is told of a verdict: nothing about the people behind the link.
-func errDenied(v Verdict) error {
+func errDenied(v Verdict, a Address) error {
 	switch {
 	case v.Stands():
 		return nil
 	case v.Rule == "domain_not_allowed":
-		return InvalidField("/email", "domain_not_allowed", v.Sentence)
+		return InvalidField("/"+string(a.Kind), "domain_not_allowed", v.Sentence)
 	}
 	return errLinkDisabled()
 }
@@ -229,6 +232,7 @@ func errDenied(v Verdict) error {
 // JoinProfile is what somebody enters who joins by an invite link.
 type JoinProfile struct {
 	Address   Address
+	Phone     string // in the place of Address, as it was typed: how it is read depends on the organization
 	FirstName string
 	LastName  string
 	Password  string
@@ -243,6 +247,11 @@ func (u Joining) Begin(ctx context.Context, org OrganizationID, text string, p J
 		return Join{}, Token{}, err
 	}
 	o := open.Organization
+	if p.Phone != "" {
+		if p.Address, err = u.phone(open, p.Phone); err != nil {
+			return Join{}, Token{}, err
+		}
+	}
 	first, err1 := requiredName("/first_name", p.FirstName)
 	last, err2 := requiredName("/last_name", p.LastName)
 	password, err3 := newPassword("/password", p.Password, o, p.Address.Value, p.FirstName, p.LastName)
@@ -253,21 +262,39 @@ func (u Joining) Begin(ctx context.Context, org OrganizationID, text string, p J
 	if _, err := u.count(ctx, org, joinsOfTheSource+source, joinWindow, joinsPerSource); err != nil {
 		return Join{}, Token{}, err
 	}
-	if err := u.countCode(ctx, o, p.Address); err != nil {
-		return Join{}, Token{}, err
-	}
 	if p.Locale == "" {
 		p.Locale = o.Settings.DefaultLocale
+	}
+	code := newMessage(u.World, MessageJoinCode, p.Locale, 1)
+	if err := u.countCode(ctx, o, p.Address, code); err != nil {
+		return Join{}, Token{}, err
 	}
 	now := u.World.Instant()
 	j := Join{ID: NewJoinID(u.World), Link: open.Link.ID, LinkRound: open.Link.Round, Address: p.Address, FirstName: first, LastName: last, Locale: p.Locale,
 		Password: password.Hash(u.World), Nonce: u.World.Nonce(), CreatedAt: now, ExpiresAt: now.Add(joinLifetime), Version: 1}
 	j.newCode(u.World, u.Keys)
-	j.owe(u.World)
+	j.owe(code)
 	if err := u.Store.CreateJoin(ctx, org, j); err != nil {
 		return Join{}, Token{}, err
 	}
 	return j, u.token(org, j), nil
+}
+
+// TakesPhones reports whether somebody can join by the link with a phone number.
+func (u Joining) TakesPhones(open OpenLink) bool {
+	return u.Texts.Available(open.Organization) && len(open.Link.Terms.Domains) == 0
+}
+
+// phone reads a number that is typed where the link takes some.
+func (u Joining) phone(open OpenLink, typed string) (Address, error) {
+	if !u.Texts.Available(open.Organization) {
+		return Address{}, errTextsOff.asError("/phone")
+	}
+	a, err := ParsePhone(typed, open.Organization.Settings.Country, u.Texts.Numbers)
+	if err != nil {
+		return a, InvalidValue("/phone", err)
+	}
+	return a, nil
 }
 
 func (u Joining) token(org OrganizationID, j Join) Token {
@@ -285,9 +312,17 @@ func (u Joining) count(ctx context.Context, org OrganizationID, subject string, 
 	return until, err
 }
 
-// countCode counts a mail with a code: by its mailbox, so that nobody's is flooded, and by the organization, apart from its
-// invitations, so that a stranger with a link cannot use those up.
-func (u Joining) countCode(ctx context.Context, o Organization, a Address) error {
+// countCode counts a message with a code: by its mailbox or number, so that nobody's is flooded, and by the organization, apart
+// from its invitations, so that a stranger with a link cannot use those up.
+func (u Joining) countCode(ctx context.Context, o Organization, a Address, m Message) error {
+	if a.Kind == Phone {
+		err := u.Texts.reserveOne(ctx, o, TextCode, m.At, text{to: a, kind: m.Kind, id: m.ID})
+		var refusal *TextRefusal
+		if errors.As(err, &refusal) {
+			return refusal.asError("/phone")
+		}
+		return err
+	}
 	// Many providers bring ann+x@ to ann@.
 	local, _, _ := strings.Cut(a.Local(), "+")
 	mailbox := Address{a.Kind, local + "@" + a.Domain()}
@@ -347,7 +382,7 @@ func errCodeExpired() *Error {
 	return Refuse(CodeExpired, "This code does not work any more. Ask for a new one.")
 }
 
-// SendCode mails the code again, while the link works. It is the same one while that has half of its time and a try left, so that a mail under way
+// SendCode sends the code again, while the link works. It is the same one while that has half of its time and a try left, so that a mail under way
 // stays good; else a new one.
 func (u Joining) SendCode(ctx context.Context, org OrganizationID, text string) (Join, error) {
 	for range admitAttempts {
@@ -360,20 +395,23 @@ func (u Joining) SendCode(ctx context.Context, org OrganizationID, text string) 
 		}
 		now := u.World.Instant()
 		if wait := j.ResendAt().Sub(now); wait > 0 {
-			return j, &Error{Code: TooManyAttempts, Message: "A code was mailed within the last minute.", RetryAfter: wait}
+			return j, &Error{Code: TooManyAttempts, Message: "A code was sent within the last minute.", RetryAfter: wait}
 		}
 		if j.Sent >= codesPerJoin {
 			return j, &Error{Code: TooManyAttempts, Message: "Too many codes were asked for. Open the link again and start anew.",
 				RetryAfter: j.ExpiresAt.Sub(now)}
 		}
-		if err := u.countCode(ctx, o, j.Address); err != nil {
-			return j, err
-		}
 		seen := j
 		if j.Version++; j.TriesLeft() == 0 || now.Add(codeLifetime/2).After(j.CodeEnds) {
 			j.newCode(u.World, u.Keys)
 		}
-		j.owe(u.World)
+		code := newMessage(u.World, MessageJoinCode, j.Locale, j.Round)
+		if err := u.countCode(ctx, o, j.Address, code); errors.Is(err, &Error{Code: Invalid}) {
+			return seen, Refuse(Conflict, "No code can be sent to this number any more. Open the link again and start anew.")
+		} else if err != nil {
+			return seen, err
+		}
+		j.owe(code)
 		if err = u.Store.ReplaceCode(ctx, org, j, seen); !errors.Is(err, ErrConflict) {
 			return j, err
 		}

@@ -64,6 +64,8 @@ type Member struct {
 	JobTitle      string
 	Email         string
 	EmailVerified bool
+	Phone         string // E.164
+	PhoneVerified bool
 	Locale        Locale
 	Entry         Entry
 	Request       Request
@@ -96,7 +98,33 @@ func (m Member) Name() string {
 	if n := fullName(m.FirstName, m.LastName); n != "" {
 		return n
 	}
-	return m.Email
+	return m.Login().Value
+}
+
+// Login is the address that the member signs in with, and is written to.
+func (m Member) Login() Address {
+	if m.Email == "" {
+		return Address{Phone, m.Phone}
+	}
+	return Address{Email, m.Email}
+}
+
+// own gives the member an address to sign in with.
+func (m *Member) own(a Address, proven bool) {
+	switch a.Kind {
+	case Email:
+		m.Email, m.EmailVerified = a.Value, proven
+	case Phone:
+		m.Phone, m.PhoneVerified = a.Value, proven
+	}
+}
+
+// Proven reports whether the member has shown that the address they sign in with is theirs.
+func (m Member) Proven() bool {
+	if m.Login().Kind == Phone {
+		return m.PhoneVerified
+	}
+	return m.EmailVerified
 }
 
 // Actor is the part of a member that the policy judges.

@@ -1,6 +1,9 @@
 package onboarding
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 const day = 24 * time.Hour
 
@@ -24,6 +27,34 @@ type Settings struct {
 	LinkLifetime          time.Duration // of an invite link that is made without saying; 0: it does not expire
 	DefaultLocale         Locale
 	DailySendLimit        int // invitations mailed in one UTC day, and as many codes beside them; raised by the operator
+
+	// The operator's to say, for it is their money.
+	Country       string   // ISO 3166-1; of phone numbers without a country code; empty: those are refused
+	TextCountries []string // whose numbers are texted; empty: Country's alone
+	TextsPerDay   int      // invitations texted in one UTC day, and as many codes beside them
+	TextBudget    Money    // of a calendar month
+}
+
+// TextedCountries are those whose numbers are texted.
+func (s Settings) TextedCountries() []string {
+	if len(s.TextCountries) == 0 && s.Country != "" {
+		return []string{s.Country}
+	}
+	return s.TextCountries
+}
+
+// textLimits are the limits for a use. Whoever holds a link can cause codes, and leaves half of the month's money.
+func (s Settings) textLimits(use TextUse) TextLimits {
+	l := TextLimits{PerDay: s.TextsPerDay, Budget: s.TextBudget, Share: s.TextBudget}
+	if use == TextCode {
+		l.Share /= 2
+	}
+	return l
+}
+
+// ParseCountry accepts two letters, as ISO 3166-1 names countries. Whether there is one of that name, the numbers know.
+func ParseCountry(s string) (string, bool) {
+	return s, len(s) == 2 && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
 }
 
 // WhoCanInvite says whose invitations count besides administrators'.
@@ -49,6 +80,8 @@ func DefaultSettings() Settings {
 		InvitationLifetime:    7 * day,
 		DefaultLocale:         English,
 		DailySendLimit:        2000,
+		TextsPerDay:           100,
+		TextBudget:            10 * Dollar,
 	}
 }
 

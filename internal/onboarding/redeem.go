@@ -54,7 +54,7 @@ type Redeeming struct {
 type OpenOffer struct {
 	Organization Organization
 	Contact      Contact
-	mailed       bool // whether the link is the mailed one, which proves the mailbox
+	mailed       bool // whether the link is the one that was sent to the address, which proves it
 }
 
 // Open says what a link leads to. An offer that cannot be taken any more is answered beside the refusal that says why,
@@ -184,10 +184,10 @@ func (o OpenOffer) acceptance(w World, first, last string, hash PasswordHash) (A
 	now, i := w.Instant(), o.Contact.Invitation
 	m := Member{
 		ID: NewMemberID(w), Organization: o.Organization.ID, Type: i.MemberType, Role: i.Role,
-		FirstName: first, LastName: last, JobTitle: i.JobTitle,
-		Email: o.Contact.Address.Value, EmailVerified: o.mailed, Locale: i.Locale,
+		FirstName: first, LastName: last, JobTitle: i.JobTitle, Locale: i.Locale,
 		Entry: Entry{Channel: ChannelInvitation, Inviter: i.Inviter.ID}, CreatedAt: now, UpdatedAt: now, Version: 1,
 	}
+	m.own(o.Contact.Address, o.mailed)
 	credentials := Credentials{Password: hash, Epoch: 1}
 	session, token := NewSession(w, m.Organization, m.ID, credentials.Epoch)
 	return Acceptance{Organization: m.Organization, Contact: o.Contact, Member: m, Credentials: credentials, Session: session,

@@ -145,21 +145,45 @@ const (
 	codeRange  = 1_000_000
 )
 
+// ResetCode derives six digits that let a member set their password, from the key that signs now.
+func (k Keys) ResetCode(org OrganizationID, m MemberID, r Reset) ProofCode {
+	return k.resetCode(k.current, org, m, r)
+}
+
+// MatchesReset reports whether somebody typed the code of a reset, derived from any key that is there: one that signed while
+// the code was sent opens too.
+func (k Keys) MatchesReset(org OrganizationID, m MemberID, r Reset, typed string) (matches bool) {
+	for number := range k.keys {
+		if k.resetCode(number, org, m, r).Matches(typed) {
+			matches = true
+		}
+	}
+	return matches
+}
+
+func (k Keys) resetCode(number byte, org OrganizationID, m MemberID, r Reset) ProofCode {
+	return k.digits(number, "latchkey reset code 1", org, m, r.Round, r.Nonce)
+}
+
 // Current is the number of the key that signs.
 func (k Keys) Current() byte { return k.current }
 
 // ProofCode derives the code of a join in its present round, from the key that was current when the round began. Where that key
 // has gone, the code is one that nothing matches.
 func (k Keys) ProofCode(org OrganizationID, j Join) ProofCode {
-	key, known := k.keys[j.Key]
-	if !known || len(j.Nonce) == 0 {
+	return k.digits(j.Key, "latchkey code 1", org, j.ID, j.Round, j.Nonce)
+}
+
+func (k Keys) digits(number byte, purpose string, org OrganizationID, subject [16]byte, round uint16, nonce []byte) ProofCode {
+	key, known := k.keys[number]
+	if !known || len(nonce) == 0 {
 		return ProofCode{}
 	}
 	mac := hmac.New(sha256.New, key)
-	fmt.Fprintf(mac, "latchkey code 1\x00%d:%s", len(org), org)
-	mac.Write(j.ID[:])
-	mac.Write(binary.BigEndian.AppendUint16(nil, j.Round))
-	mac.Write(j.Nonce)
+	fmt.Fprintf(mac, "%s\x00%d:%s", purpose, len(org), org)
+	mac.Write(subject[:])
+	mac.Write(binary.BigEndian.AppendUint16(nil, round))
+	mac.Write(nonce)
 	// 64 bits by a million: no digit is likelier than another by more than one in ten million million.
 	return ProofCode{fmt.Sprintf("%0*d", codeDigits, binary.BigEndian.Uint64(mac.Sum(nil))%codeRange)}
 }

@@ -3,6 +3,7 @@ package onboarding
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 )
 
@@ -17,6 +18,10 @@ const (
 	resetWindow     = 24 * time.Hour
 	resetsPerLogin  = 5
 	resetsPerSource = 50
+
+	resetCodeLifetime  = 10 * time.Minute
+	resetCodeGuesses   = 10 // of a login in a resetWindow: one in a hundred thousand that one of them is right
+	resetCodePerSource = 50
 )
 
 // SignInStore is what signing in asks of the table.
@@ -52,6 +57,7 @@ type SigningIn struct {
 	World World
 	Store SignInStore
 	Keys  Keys
+	Texts Texts
 }
 
 // SignIn begins a session; an applicant's shows where they stand, and nothing else. Whoever may not sign in, for whatever
@@ -81,12 +87,7 @@ func (u SigningIn) find(ctx context.Context, org OrganizationID, login, source, 
 	} else if err != nil {
 		return o, id, m, c, err
 	}
-	// What is no address has no contact; it is counted and looked up all the same.
-	address, err := ParseEmail(login)
-	if err != nil {
-		address = Address{Kind: Email, Value: "?"}
-	}
-	id = NewContactID(o.Salt, address)
+	id = NewContactID(o.Salt, ParseLogin(login, o.Settings.Country, u.Texts.Numbers))
 	until := u.World.Now().Truncate(window).Add(window)
 	for _, count := range []struct {
 		subject string
@@ -107,6 +108,19 @@ func (u SigningIn) find(ctx context.Context, org OrganizationID, login, source, 
 		err = nil
 	}
 	return o, id, m, c, err
+}
+
+// ParseLogin reads an email address, or a phone number as somebody in region writes it. What is neither answers an address that
+// nobody has; it is counted and looked up all the same.
+func ParseLogin(login, region string, n Numbers) Address {
+	a, err := ParseEmail(login)
+	if !strings.Contains(login, "@") {
+		a, err = ParsePhone(login, region, n)
+	}
+	if err != nil {
+		return Address{Kind: Email, Value: "?"}
+	}
+	return a
 }
 
 // SignOut ends the caller's session.
@@ -132,7 +146,7 @@ func (u SigningIn) ChangePassword(ctx context.Context, caller Caller, current, n
 	if !credentials.Password.Matches(current) {
 		return Caller{}, SessionToken{}, InvalidField("/current_password", "wrong", "This is not your current password.")
 	}
-	password, err := newPassword("/new_password", next, o, m.Email, m.FirstName, m.LastName)
+	password, err := newPassword("/new_password", next, o, m.Login().Value, m.FirstName, m.LastName)
 	if err != nil {
 		return Caller{}, SessionToken{}, err
 	}
@@ -145,21 +159,34 @@ func (u SigningIn) ChangePassword(ctx context.Context, caller Caller, current, n
 	return Caller{Organization: o, Member: m, Session: session}, token, err
 }
 
-// RequestReset mails a way to set the password to the address, if it is a member's who may sign in or is yet to be
-// activated. The answer is the same for everybody.
+// RequestReset sends a way to set the password to the address, a link to a mailbox and a code to a phone, if it is a member's
+// who may sign in or is yet to be activated. The answer is the same for everybody.
 func (u SigningIn) RequestReset(ctx context.Context, org OrganizationID, login, source string) error {
-	_, id, m, credentials, err := u.find(ctx, org, login, source, "reset", resetWindow, resetsPerLogin, resetsPerSource)
+	o, id, m, credentials, err := u.find(ctx, org, login, source, "reset", resetWindow, resetsPerLogin, resetsPerSource)
 	if err != nil {
 		return err
 	}
 	reset, kind := u.nextReset(m, credentials.Reset), MessagePasswordReset
-	if m.Status == MemberPendingActivation {
+	switch {
+	case m.Login().Kind == Phone:
+		kind = MessagePasswordCode
+	case m.Status == MemberPendingActivation:
 		kind = MessagePasswordSet
 	}
 	if m.Status != MemberActive && m.Status != MemberPendingActivation {
 		m.ID = MemberID(id) // nobody: the write below is made all the same, and refused
 	}
-	err = u.Store.OweReset(ctx, org, m, credentials.Reset, reset, newMessage(u.World, kind, m.Locale, reset.Round))
+	msg := newMessage(u.World, kind, m.Locale, reset.Round)
+	if a := ParseLogin(login, o.Settings.Country, u.Texts.Numbers); a.Kind == Phone {
+		room, err := u.Texts.countNumber(ctx, a, msg.ID, msg.At)
+		if err != nil {
+			return err
+		}
+		if !room {
+			m.ID = MemberID(id)
+		}
+	}
+	err = u.Store.OweReset(ctx, org, m, credentials.Reset, reset, msg)
 	if errors.Is(err, ErrConflict) {
 		err = nil
 	}
@@ -169,7 +196,10 @@ func (u SigningIn) RequestReset(ctx context.Context, org OrganizationID, login, 
 // nextReset keeps a link that has most of its time left, so that asking twice does not kill the mail under way.
 func (u SigningIn) nextReset(m Member, r Reset) Reset {
 	now, life := u.World.Instant(), resetLifetime
-	if m.Status == MemberPendingActivation {
+	switch {
+	case m.Login().Kind == Phone:
+		life = resetCodeLifetime
+	case m.Status == MemberPendingActivation:
 		life = setLifetime
 	}
 	if r.Open(now.Add(life / 2)) {
@@ -226,15 +256,20 @@ func (u SigningIn) SetPassword(ctx context.Context, org OrganizationID, text, ne
 	if err != nil {
 		return Caller{}, SessionToken{}, err
 	}
-	m := open.Member
-	password, err := newPassword("/password", next, open.Organization, m.Email, m.FirstName, m.LastName)
+	return u.redeem(ctx, open, credentials.Epoch, next, errLink())
+}
+
+// redeem sets the password of a reset that has been opened. used is the answer where somebody was faster.
+func (u SigningIn) redeem(ctx context.Context, open OpenReset, epoch int64, next string, used error) (Caller, SessionToken, error) {
+	o, m := open.Organization, open.Member
+	password, err := newPassword("/password", next, o, m.Login().Value, m.FirstName, m.LastName)
 	if err != nil {
 		return Caller{}, SessionToken{}, err
 	}
-	session, token := NewSession(u.World, org, m.ID, credentials.Epoch+1)
-	err = u.Store.RedeemReset(ctx, open.Organization, m, open.reset, password.Hash(u.World), session)
+	session, token := NewSession(u.World, o.ID, m.ID, epoch+1)
+	err = u.Store.RedeemReset(ctx, o, m, open.reset, password.Hash(u.World), session)
 	if errors.Is(err, ErrConflict) {
-		return Caller{}, SessionToken{}, errLink()
+		return Caller{}, SessionToken{}, used
 	}
 	if err != nil {
 		return Caller{}, SessionToken{}, err
@@ -242,6 +277,22 @@ func (u SigningIn) SetPassword(ctx context.Context, org OrganizationID, text, ne
 	if open.First() {
 		m.JoinedAt = session.CreatedAt
 	}
-	m.Status, m.EmailVerified, m.UpdatedAt, m.Version = MemberActive, true, session.CreatedAt, m.Version+1
-	return Caller{Organization: open.Organization, Member: m, Session: session}, token, nil
+	m.own(m.Login(), true)
+	m.Status, m.UpdatedAt, m.Version = MemberActive, session.CreatedAt, m.Version+1
+	return Caller{Organization: o, Member: m, Session: session}, token, nil
+}
+
+// SetPasswordByCode sets the password of a member who signs in with a phone, by the code that was texted to it, once. Whether
+// there is such a member, and whether their code has ended, the answer does not say.
+func (u SigningIn) SetPasswordByCode(ctx context.Context, org OrganizationID, login, code, next, source string) (Caller, SessionToken, error) {
+	o, _, m, c, err := u.find(ctx, org, login, source, "reset-code", resetWindow, resetCodeGuesses, resetCodePerSource)
+	if err != nil {
+		return Caller{}, SessionToken{}, err
+	}
+	wrong := InvalidField("/code", "wrong", "This is not the code that was sent, or it has ended.")
+	matches := u.Keys.MatchesReset(o.ID, m.ID, c.Reset, code)
+	if !matches || m.Login().Kind != Phone || !c.Reset.Open(u.World.Now()) || m.Status != MemberActive && m.Status != MemberPendingActivation {
+		return Caller{}, SessionToken{}, wrong
+	}
+	return u.redeem(ctx, OpenReset{Organization: o, Member: m, reset: c.Reset}, c.Epoch, next, wrong)
 }

@@ -23,18 +23,19 @@ type UpdateStore interface {
 type Updating struct {
 	World World
 	Store UpdateStore
+	Texts Texts
 }
 
 // Match reports whether a contact is still as the caller saw it.
 type Match func(Contact) bool
 
-// Resend mails the invitation again. A pending one keeps its link and gets its full time anew; an expired one is pending again.
+// Resend sends the invitation again. A pending one keeps its link and gets its full time anew; an expired one is pending again.
 func (u Updating) Resend(ctx context.Context, caller Caller, id ContactID, match Match, requestID string) (Contact, error) {
 	org, today := caller.Organization, u.World.Instant()
 	if org.Closed {
 		return Contact{}, errClosed()
 	}
-	reserved := false
+	var reserved Kind // of the message that was
 	sent, err := u.change(ctx, caller, id, match, requestID, func(c Contact) (Contact, error) {
 		i := c.Invitation
 		if v := caller.offers(Offer{i.MemberType, i.Role}); !v.Stands() {
@@ -44,24 +45,37 @@ func (u Updating) Resend(ctx context.Context, caller Caller, id ContactID, match
 			return Contact{}, Refuse(Conflict, "The invitation is "+string(i.Status)+". Invite the address again instead.")
 		}
 		next, err := c.resend(u.World, caller)
-		if err != nil || reserved {
+		if err != nil || reserved != "" {
 			return next, err
 		}
-		n, err := u.Store.ReserveSends(ctx, org.ID, today, caller.Member.ID, 1, org.Settings.DailySendLimit)
-		if err != nil {
-			return Contact{}, err
+		if err = u.reserve(ctx, caller, next, today, requestID); err == nil {
+			reserved = c.Address.Kind
 		}
-		if n == 0 {
-			return Contact{}, &Error{Code: LimitReached, Message: "Today's sending limit of the organization is reached.",
-				RetryAfter: today.Truncate(24 * time.Hour).Add(24 * time.Hour).Sub(today)}
-		}
-		reserved = true
-		return next, nil
+		return next, err
 	})
-	if err != nil && reserved {
+	if err != nil && reserved == Email {
 		err = errors.Join(err, u.Store.ReturnSends(ctx, org.ID, today, caller.Member.ID, 1))
 	}
 	return sent, err
+}
+
+// reserve takes the message that a contact is about to owe out of the limits. A text message that is not sent after all stays
+// counted.
+func (u Updating) reserve(ctx context.Context, caller Caller, c Contact, today time.Time, requestID string) error {
+	org, midnight := caller.Organization, today.Truncate(day).Add(day)
+	if c.Address.Kind == Phone {
+		err := u.Texts.reserveOne(ctx, org, TextInvitation, today, text{to: c.Address, kind: MessageInvitation, id: textID(requestID, c.Version)})
+		var refusal *TextRefusal
+		if errors.As(err, &refusal) {
+			return refusal.toInviter()
+		}
+		return err
+	}
+	n, err := u.Store.ReserveSends(ctx, org.ID, today, caller.Member.ID, 1, org.Settings.DailySendLimit)
+	if err == nil && n == 0 {
+		err = &Error{Code: LimitReached, Message: "Today's sending limit of the organization is reached.", RetryAfter: midnight.Sub(today)}
+	}
+	return err
 }
 
 // resend owes the invitation once more. The link stays the same, so copies that are under way keep working. Whoever sends
@@ -73,7 +87,7 @@ func (c Contact) resend(w World, caller Caller) (Contact, error) {
 		last = i.Delivery.LastEventAt
 	}
 	if wait := last.Add(resendPause).Sub(now); wait > 0 {
-		return Contact{}, &Error{Code: TooManyAttempts, Message: "This invitation was mailed within the last minute.", RetryAfter: wait}
+		return Contact{}, &Error{Code: TooManyAttempts, Message: "This invitation was sent within the last minute.", RetryAfter: wait}
 	}
 	c.Messages = nil
 	c.owe(newMessage(w, MessageInvitation, i.Locale, i.Round))

@@ -53,7 +53,7 @@ func (u Joining) try(ctx context.Context, o Organization, j Join, code string) e
 		return err
 	}
 	if !u.Keys.ProofCode(o.ID, j).Matches(code) {
-		return InvalidField("/code", "wrong", "This is not the code that was mailed.")
+		return InvalidField("/code", "wrong", "This is not the code that was sent.")
 	}
 	// What cannot be taken off stays counted, and the code was right all the same.
 	_ = u.Store.ReturnAttempt(ctx, o.ID, subject, until)
@@ -111,7 +111,8 @@ func (p *proof) again(ctx context.Context, o Organization, contact Contact) (Cal
 		return Caller{}, SessionToken{}, Refuse(IsMember, "You are a member already. Sign in, or ask for a new password.")
 	}
 	now := p.World.Instant()
-	m.FirstName, m.LastName, m.EmailVerified, m.UpdatedAt, m.Version = p.join.FirstName, p.join.LastName, true, now, m.Version+1
+	m.FirstName, m.LastName, m.UpdatedAt, m.Version = p.join.FirstName, p.join.LastName, now, m.Version+1
+	m.own(p.join.Address, true)
 	credentials.Password, credentials.Epoch = p.join.Password, credentials.Epoch+1
 	session, token := NewSession(p.World, o.ID, m.ID, credentials.Epoch)
 	a := Admission{Organization: o.ID, Join: p.join, Contact: contact, Member: m, Credentials: credentials, Session: session, At: now}
@@ -137,7 +138,7 @@ func (p *proof) accept(ctx context.Context, offer OpenOffer) (Caller, SessionTok
 		return Caller{}, SessionToken{}, errCopyDenies // nothing is written here that would hold the inviter as they are
 	}
 	if offer.Contact.Invitation.Role != RoleMember {
-		return Caller{}, SessionToken{}, Refuse(InvitationWaits, "An invitation waits for you. Open the link in its mail.")
+		return Caller{}, SessionToken{}, Refuse(InvitationWaits, "An invitation waits for you. Open the link that was sent to you.")
 	}
 	a, token := offer.acceptance(p.World, p.join.FirstName, p.join.LastName, p.join.Password)
 	a.Inviter, a.Join = inviter, &p.join
@@ -163,9 +164,10 @@ func (p *proof) enter(ctx context.Context, open OpenLink, contact Contact) (Call
 	}
 	m := Member{
 		ID: NewMemberID(p.World), Organization: o.ID, Type: l.Offer.Type, Role: l.Offer.Role,
-		FirstName: p.join.FirstName, LastName: p.join.LastName, Email: p.join.Address.Value, EmailVerified: true, Locale: p.join.Locale,
+		FirstName: p.join.FirstName, LastName: p.join.LastName, Locale: p.join.Locale,
 		Entry: Entry{Channel: ChannelInviteLink, Link: l.ID, Inviter: owner.ID}, CreatedAt: now, UpdatedAt: now, Version: 1,
 	}
+	m.own(p.join.Address, true)
 	m.enter(verdict, now)
 	credentials := Credentials{Password: p.join.Password, Epoch: 1}
 	session, token := NewSession(p.World, o.ID, m.ID, credentials.Epoch)

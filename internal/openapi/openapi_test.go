@@ -60,6 +60,7 @@ func TestOperationsAreTheJSONRoutes(t *testing.T) {
 		"GET /v1/public/{org}/links/{token}",
 		"POST /v1/public/{org}/links/{token}/join",
 		"POST /v1/public/{org}/password-resets",
+		"POST /v1/public/{org}/password-resets/by-code",
 		"POST /v1/public/{org}/password-resets/{token}",
 		"POST /v1/sessions",
 		"DELETE /v1/sessions/current",
@@ -155,7 +156,7 @@ const (
 	memberPath = "/v1/organizations/acme/members/mem_01KARH2V5C7D9E1F3G5H7J9K1M"
 	memberBody = `{"id":"mem_01KARH2V5C7D9E1F3G5H7J9K1M","organization_id":"acme","status":"active",
 		"member_type":"employee","role":"member","first_name":"Ada","last_name":"Lovelace","job_title":"",
-		"email":"ada@example.com","phone":null,"email_verified":true,"locale":"en","channel":"invitation","link_id":null,"created_at":"2026-11-23T09:40:03.120Z",
+		"email":"ada@example.com","phone":null,"email_verified":true,"phone_verified":false,"locale":"en","channel":"invitation","link_id":null,"created_at":"2026-11-23T09:40:03.120Z",
 		"joined_at":"2026-11-23T09:40:03.120Z","updated_at":"2026-11-23T09:40:03.120Z","version":1}`
 )
 

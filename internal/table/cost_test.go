@@ -41,11 +41,7 @@ func TestAJobCostsSoManyCalls(t *testing.T) {
 			return err
 		}
 	}
-	store, w := s.over()
-	for name, c := range map[string]struct {
-		do   func(*table.Table) error
-		want []string
-	}{
+	s.costs(map[string]costing{
 		"authenticate": {func(store *table.Table) error {
 			_, err := onboarding.Authenticate(t.Context(), store, s.world(), session.Reveal())
 			return err
@@ -80,7 +76,7 @@ func TestAJobCostsSoManyCalls(t *testing.T) {
 		}, []string{"BatchGetItem"}},
 		"begin to join": {func(store *table.Table) error {
 			_, _, err := s.joining(store).Begin(t.Context(), acme, s.linkToken(fair),
-				onboarding.JoinProfile{Address: s.email("begin@example.com"),
+				onboarding.JoinProfile{Address: s.address("begin@example.com"),
 					FirstName: "Ann", LastName: "Lee", Password: password}, source)
 			return err
 		}, []string{"BatchGetItem", "UpdateItem", "UpdateItem", "UpdateItem", "PutItem"}},
@@ -141,7 +137,19 @@ func TestAJobCostsSoManyCalls(t *testing.T) {
 			_, _, err := store.ListInvitations(t.Context(), acme, onboarding.InvitationPending, s.Now(), "", 50)
 			return err
 		}, []string{"Query"}},
-	} {
+	})
+}
+
+// costing is a job, and the calls that it is to cost.
+type costing struct {
+	do   func(*table.Table) error
+	want []string
+}
+
+func (s *stage) costs(jobs map[string]costing) {
+	s.t.Helper()
+	store, w := s.over()
+	for name, c := range jobs {
 		w.reset()
 		s.ok(c.do(store))
 		got := w.reset()
@@ -149,7 +157,38 @@ func TestAJobCostsSoManyCalls(t *testing.T) {
 			slices.Sort(got)
 		}
 		if !slices.Equal(got, c.want) {
-			t.Errorf("%s: %v, want %v", name, got, c.want)
+			s.t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
 	}
+}
+
+func TestATextCostsSoManyCalls(t *testing.T) {
+	s := newStage(t, inBritain, nobodyWaits)
+	begun := s.attempt(s.defaultLink(), "+447700400001")
+	s.joins(s.defaultLink(), "+447700300001")
+	s.mail()
+	s.invite("+447700500001")
+	paid := s.owed()
+	s.ok(s.signingIn(s.store).RequestReset(t.Context(), acme, "+447700300001", source))
+	unpaid := slices.DeleteFunc(s.owed(), func(o onboarding.Owed) bool { return o.Item == paid[0].Item })
+	s.costs(map[string]costing{
+		"invite one by text": {func(store *table.Table) error {
+			_, err := s.inviting(store).Invite(t.Context(), s.admin, s.command([]string{"+447700100001"}))
+			return err
+		}, []string{"BatchGetItem", "BatchGetItem", "UpdateItem", "UpdateItem", "UpdateItem", "UpdateItem", "PutItem"}},
+		"begin to join by phone": {func(store *table.Table) error {
+			_, _, err := s.joining(store).Begin(t.Context(), acme, s.linkToken(s.defaultLink()), onboarding.JoinProfile{Phone: "07700 200001",
+				FirstName: "Ann", LastName: "Lee", Password: password}, source)
+			return err
+		}, []string{"BatchGetItem", "UpdateItem", "BatchGetItem", "UpdateItem", "UpdateItem", "UpdateItem", "UpdateItem", "PutItem"}},
+		"join by phone": {func(store *table.Table) error {
+			_, _, err := s.joining(store).Verify(t.Context(), acme, begun.token, begun.code)
+			return err
+		}, []string{"BatchGetItem", "UpdateItem", "UpdateItem", "UpdateItem", "BatchGetItem",
+			"TransactWriteItems"}},
+		"send one text that is paid for": {func(store *table.Table) error { return s.deliverOver(store, paid) },
+			[]string{"UpdateItem", "GetItem", "GetItem", "UpdateItem"}},
+		"send one text that is not": {func(store *table.Table) error { return s.deliverOver(store, unpaid) },
+			[]string{"UpdateItem", "GetItem", "GetItem", "UpdateItem", "UpdateItem", "UpdateItem", "UpdateItem"}}, // its number was counted before
+	})
 }

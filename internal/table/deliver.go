@@ -25,14 +25,18 @@ func (t *Table) Claim(ctx context.Context, o onboarding.Owed, lease string, now,
 		set: "SET #outbox.#m.#lease = :lease, #outbox.#m.#lease_until = :until, #outbox.#m.#attempts = #outbox.#m.#attempts + :one, " +
 			"#outbox_wake = :held, #by_outbox_sk = :until",
 		condition: "attribute_exists(#outbox.#m) AND #outbox.#m.#due <= :now AND " +
-			"(attribute_not_exists(#outbox.#m.#lease) OR #outbox.#m.#lease = :lease OR #outbox.#m.#lease_until < :now)",
+			"(attribute_not_exists(#outbox.#m.#lease) OR #outbox.#m.#lease_until < :now)",
 		vals:  map[string]any{":lease": lease, ":now": timeText(now), ":until": timeText(until), ":one": 1, ":held": wakeHeld},
 		names: map[string]string{"#m": o.Message},
 	}, onboarding.ErrNotFound, types.ReturnValueAllNew)
-	if err != nil {
+	if err != nil && !errors.Is(err, onboarding.ErrNotFound) {
 		return onboarding.Claimed{}, err
 	}
-	return readClaimed(k, o.Message, item)
+	claimed, e := readClaimed(k, o.Message, item)
+	if err != nil && (e != nil || claimed.Lease != lease) {
+		return onboarding.Claimed{}, err
+	}
+	return claimed, e // where it was refused under its own lease, it was claimed, and the answer was lost
 }
 
 func readClaimed(k key, message string, item attributes) (onboarding.Claimed, error) {
@@ -42,7 +46,7 @@ func readClaimed(k key, message string, item attributes) (onboarding.Claimed, er
 	}
 	r := reader{}
 	c := onboarding.Claimed{Organization: k.organization(), Message: r.message(message, owed.Outbox[message]), Attempts: owed.Outbox[message].Attempts,
-		Lease: owed.Outbox[message].Lease}
+		Unsent: owed.Outbox[message].Unsent, Lease: owed.Outbox[message].Lease}
 	var err error
 	switch {
 	case strings.HasPrefix(k.SK, memberPrefix):
@@ -90,14 +94,19 @@ func (t *Table) Settle(ctx context.Context, o onboarding.Owed, c onboarding.Clai
 
 // settleLater gives up the lease and sets when the message is due again. The wake-up stays held: cleanup drives it then.
 func (t *Table) settleLater(ctx context.Context, told change, c onboarding.Claimed, out onboarding.Outcome) error {
-	attempts := c.Attempts
-	if out.Spared {
+	attempts, unsent := c.Attempts, c.Unsent
+	switch {
+	case out.Spared:
 		attempts--
+	case out.Unsent:
+		unsent++
 	}
-	told.set = "SET " + join(told.set, "#outbox.#m.#due = :due, #outbox.#m.#attempts = :attempts, #by_outbox_sk = :due") +
+	told.set = "SET " + join(told.set, "#outbox.#m.#due = :due, #outbox.#m.#attempts = :attempts, #outbox.#m.#unsent = :unsent, "+
+		"#outbox.#m.#paid_at = :paid, #by_outbox_sk = :due") +
 		" REMOVE #outbox.#m.#lease, #outbox.#m.#lease_until"
 	told.condition = "#outbox.#m.#lease = :lease"
-	told.vals[":due"], told.vals[":attempts"], told.vals[":lease"] = timeText(out.Retry), attempts, c.Lease
+	told.vals[":paid"] = timeText(c.Message.PaidAt)
+	told.vals[":due"], told.vals[":attempts"], told.vals[":unsent"], told.vals[":lease"] = timeText(out.Retry), attempts, unsent, c.Lease
 	_, err := t.update(ctx, told, nil, types.ReturnValueNone)
 	return err
 }

@@ -55,7 +55,7 @@ func (t *Table) ReturnSends(ctx context.Context, org onboarding.OrganizationID, 
 		set:   "ADD #email :n, #inviter :n",
 		vals:  map[string]any{":n": -unused},
 		names: map[string]string{"#inviter": "by_" + inviter.Key()},
-	}, nil, types.ReturnValueNone, func(o *dynamodb.Options) { o.RetryMaxAttempts = 1 })
+	}, nil, types.ReturnValueNone, onlyOnce)
 	return err
 }
 

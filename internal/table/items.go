@@ -21,7 +21,7 @@ type organizationItem struct {
 }
 
 // settingsItem is read in an organization that was founded before a setting existed as the stricter of its values: joining
-// by link is off then, and whoever joins waits.
+// by link is off then, whoever joins waits, and nobody is texted.
 type settingsItem struct {
 	WhoCanInvite          string       `dynamodbav:"who_can_invite"`
 	AllowLinkRegistration bool         `dynamodbav:"allow_link_registration"`
@@ -31,6 +31,10 @@ type settingsItem struct {
 	LinkLifetime          int64        `dynamodbav:"link_lifetime"`       // seconds
 	DefaultLocale         string       `dynamodbav:"default_locale"`
 	DailySendLimit        int          `dynamodbav:"daily_send_limit"`
+	Country               string       `dynamodbav:"country,omitempty"`
+	TextCountries         []string     `dynamodbav:"text_countries,omitempty"`
+	TextsPerDay           int          `dynamodbav:"texts_per_day"`
+	TextBudget            int64        `dynamodbav:"text_budget"` // a millionth of a US dollar
 }
 
 type domainItem struct {
@@ -65,6 +69,7 @@ func newSettingsItem(s onboarding.Settings) settingsItem {
 		ExemptDomains:      newDomainItems(s.ExemptDomains),
 		InvitationLifetime: int64(s.InvitationLifetime / time.Second), LinkLifetime: int64(s.LinkLifetime / time.Second),
 		DefaultLocale: string(s.DefaultLocale), DailySendLimit: s.DailySendLimit,
+		Country: s.Country, TextCountries: s.TextCountries, TextsPerDay: s.TextsPerDay, TextBudget: int64(s.TextBudget),
 	}
 }
 
@@ -80,6 +85,10 @@ func (i organizationItem) organization() onboarding.Organization {
 			LinkLifetime:          time.Duration(i.Settings.LinkLifetime) * time.Second,
 			DefaultLocale:         onboarding.Locale(i.Settings.DefaultLocale),
 			DailySendLimit:        i.Settings.DailySendLimit,
+			Country:               i.Settings.Country,
+			TextCountries:         i.Settings.TextCountries,
+			TextsPerDay:           i.Settings.TextsPerDay,
+			TextBudget:            onboarding.Money(i.Settings.TextBudget),
 		},
 	}
 }
@@ -219,6 +228,8 @@ type memberMap struct {
 	JobTitle      string `dynamodbav:"job_title,omitempty"`
 	Email         string `dynamodbav:"email,omitempty"`
 	EmailVerified bool   `dynamodbav:"email_verified"`
+	Phone         string `dynamodbav:"phone,omitempty"`
+	PhoneVerified bool   `dynamodbav:"phone_verified,omitempty"`
 	Locale        string `dynamodbav:"locale"`
 	Channel       string `dynamodbav:"channel,omitempty"`
 	LinkID        string `dynamodbav:"link_id,omitempty"`
@@ -259,7 +270,7 @@ func (r *reader) request(i *requestItem) onboarding.Request {
 func newMemberMap(m onboarding.Member) memberMap {
 	i := memberMap{
 		Status: string(m.Status), Type: string(m.Type), Role: string(m.Role), FirstName: m.FirstName, LastName: m.LastName,
-		JobTitle: m.JobTitle, Email: m.Email, EmailVerified: m.EmailVerified, Locale: string(m.Locale),
+		JobTitle: m.JobTitle, Email: m.Email, EmailVerified: m.EmailVerified, Phone: m.Phone, PhoneVerified: m.PhoneVerified, Locale: string(m.Locale),
 		Channel: string(m.Entry.Channel), InviterID: memberText(m.Entry.Inviter),
 		CreatedAt: timeText(m.CreatedAt), JoinedAt: timeText(m.JoinedAt), UpdatedAt: timeText(m.UpdatedAt),
 		Request: newRequestItem(m.Request),
@@ -301,7 +312,8 @@ func (i memberItem) member() (m onboarding.Member, err error) {
 		Organization: k.organization(), Status: onboarding.MemberStatus(i.Member.Status),
 		Type: onboarding.MemberType(i.Member.Type), Role: onboarding.Role(i.Member.Role),
 		FirstName: i.Member.FirstName, LastName: i.Member.LastName, JobTitle: i.Member.JobTitle,
-		Email: i.Member.Email, EmailVerified: i.Member.EmailVerified, Locale: onboarding.Locale(i.Member.Locale),
+		Email: i.Member.Email, EmailVerified: i.Member.EmailVerified, Phone: i.Member.Phone, PhoneVerified: i.Member.PhoneVerified,
+		Locale:    onboarding.Locale(i.Member.Locale),
 		Entry:     onboarding.Entry{Channel: onboarding.Channel(i.Member.Channel), Link: r.link(i.Member.LinkID), Inviter: r.member(i.Member.InviterID)},
 		Request:   r.request(i.Member.Request),
 		CreatedAt: r.time(i.Member.CreatedAt), JoinedAt: r.time(i.Member.JoinedAt), UpdatedAt: r.time(i.Member.UpdatedAt), Version: i.Version,
@@ -468,6 +480,8 @@ type messageItem struct {
 	At         string `dynamodbav:"at"`
 	Due        string `dynamodbav:"due"`
 	Attempts   int    `dynamodbav:"attempts"`
+	Unsent     int    `dynamodbav:"unsent,omitempty"` // of the attempts
+	PaidAt     string `dynamodbav:"paid_at,omitempty"`
 	Lease      string `dynamodbav:"lease,omitempty"`
 	LeaseUntil string `dynamodbav:"lease_until,omitempty"`
 }
@@ -478,14 +492,15 @@ func newOutboxItem(k key, owed []onboarding.Message) outboxItem {
 	}
 	o := outboxItem{Outbox: map[string]messageItem{}, OutboxWake: wakeOwed, ByOutboxPK: outboxPartition(k)}
 	for _, m := range owed {
-		o.Outbox[m.ID] = messageItem{Kind: string(m.Kind), Locale: string(m.Locale), Round: m.Round, At: timeText(m.At), Due: timeText(m.At)}
+		o.Outbox[m.ID] = messageItem{Kind: string(m.Kind), Locale: string(m.Locale), Round: m.Round, At: timeText(m.At), Due: timeText(m.At), PaidAt: timeText(m.PaidAt)}
 		o.ByOutboxSK = timeText(m.At.Add(onboarding.RedriveAfter))
 	}
 	return o
 }
 
 func (r *reader) message(id string, i messageItem) onboarding.Message {
-	return onboarding.Message{ID: id, Kind: onboarding.MessageKind(i.Kind), Locale: onboarding.Locale(i.Locale), At: r.time(i.At), Round: i.Round}
+	return onboarding.Message{ID: id, Kind: onboarding.MessageKind(i.Kind), Locale: onboarding.Locale(i.Locale), At: r.time(i.At), Round: i.Round,
+		PaidAt: r.time(i.PaidAt)}
 }
 
 func memberText(id onboarding.MemberID) string {

@@ -203,6 +203,14 @@ func (t *Table) actorStep(org onboarding.OrganizationID, a onboarding.Actor) (st
 	}, onboarding.ErrInviterChanged)
 }
 
+// verified is the attribute that says whether a member has shown that the address they sign in with is theirs.
+func verified(m onboarding.Member) string {
+	if m.Login().Kind == onboarding.Phone {
+		return "#phone_verified"
+	}
+	return "#email_verified"
+}
+
 // Readmit gives an applicant the password and the names that they have entered again, and ends their sessions.
 func (t *Table) Readmit(ctx context.Context, a onboarding.Admission, status onboarding.MemberStatus) error {
 	at, m := timeText(a.At), a.Member
@@ -220,7 +228,7 @@ func (t *Table) Readmit(ctx context.Context, a onboarding.Admission, status onbo
 			return t.updateStep(change{
 				key: memberKey(a.Organization, m.ID),
 				set: "SET #member.#first_name = :first, #member.#last_name = :last, #member.#updated_at = :at, " +
-					"#member.#email_verified = :true, #password_hash = :hash, " +
+					"#member." + verified(m) + " = :true, #password_hash = :hash, " +
 					"#session_epoch = :epoch, #version = :version",
 				condition: "#member.#status = :status AND #session_epoch = :before AND #version = :seen",
 				vals: map[string]any{":first": m.FirstName, ":last": m.LastName, ":at": at, ":hash": a.Credentials.Password,

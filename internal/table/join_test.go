@@ -31,7 +31,7 @@ func (s *stage) attempted(j onboarding.Join) attempt {
 func (s *stage) begins(l onboarding.InviteLink, address string, edits ...func(*onboarding.JoinProfile)) (
 	attempt, error) {
 	s.t.Helper()
-	p := onboarding.JoinProfile{Address: s.email(address), FirstName: "Ann", LastName: "Lee", Password: password}
+	p := onboarding.JoinProfile{Address: s.address(address), FirstName: "Ann", LastName: "Lee", Password: password}
 	for _, edit := range edits {
 		edit(&p)
 	}
@@ -46,7 +46,7 @@ func (s *stage) begins(l onboarding.InviteLink, address string, edits ...func(*o
 func (s *stage) attempt(l onboarding.InviteLink, address string, edits ...func(*onboarding.Join)) attempt {
 	s.t.Helper()
 	now, id := s.Now(), s.request()
-	j := onboarding.Join{ID: onboarding.NewJoinID(s.world()), Link: l.ID, LinkRound: l.Round, Address: s.email(address),
+	j := onboarding.Join{ID: onboarding.NewJoinID(s.world()), Link: l.ID, LinkRound: l.Round, Address: s.address(address),
 		FirstName: "Ann", LastName: "Lee", Locale: onboarding.English, Password: founded.credentials.Password,
 		Nonce: s.world().Nonce(), Key: s.keys.Current(), Round: 1,
 		CodeAt: now, CodeEnds: now.Add(10 * time.Minute), SentAt: now, Sent: 1, CreatedAt: now, ExpiresAt: now.Add(time.Hour),
@@ -60,9 +60,13 @@ func (s *stage) attempt(l onboarding.InviteLink, address string, edits ...func(*
 	return s.attempted(j)
 }
 
-func (s *stage) email(address string) onboarding.Address {
+// address reads an email address, or a phone number where it begins like one.
+func (s *stage) address(address string) onboarding.Address {
 	s.t.Helper()
 	a, err := onboarding.ParseEmail(address)
+	if isPhone(address) {
+		a, err = onboarding.ParsePhone(address, "GB", dial{})
+	}
 	s.ok(err)
 	return a
 }
@@ -381,7 +385,7 @@ func TestBeginningIsCounted(t *testing.T) {
 	}{
 		"by its source": {func(*stage) string { return "join#source#" + source }, time.Hour, 300, false},
 		"by its address": {func(s *stage) string {
-			return "join#to#" + onboarding.NewContactID(s.organization().Salt, s.email("ann@example.com")).String()
+			return "join#to#" + onboarding.NewContactID(s.organization().Salt, s.address("ann@example.com")).String()
 		}, day, 10, true},
 		"by the day": {func(*stage) string { return "codes" }, day, 2000, false},
 	} {
@@ -490,7 +494,7 @@ func TestWhatCannotBeCountedIsNotDone(t *testing.T) {
 	s.advance(time.Minute)
 	begin := func(store *table.Table) error {
 		_, _, err := s.joining(store).Begin(t.Context(), acme, s.linkToken(s.defaultLink()), onboarding.JoinProfile{
-			Address: s.email("bob@example.com"), FirstName: "Bob", LastName: "Lee", Password: password}, source)
+			Address: s.address("bob@example.com"), FirstName: "Bob", LastName: "Lee", Password: password}, source)
 		return err
 	}
 	verify := func(store *table.Table) error {

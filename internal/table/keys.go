@@ -28,6 +28,7 @@ const (
 	linkPrefix    = "LINK#"
 	noticeSK      = "NOTICE"
 	noticePrefix  = "NOTICE#"
+	textsSK       = "TEXTS"
 )
 
 // outboxPrefixes begin the sort keys of what can owe a message.
@@ -70,6 +71,21 @@ func sessionKey(org onboarding.OrganizationID, hash string) key {
 
 func usageKey(org onboarding.OrganizationID, day time.Time) key {
 	return key{partition(org), "USAGE#" + day.UTC().Format("2006-01-02")}
+}
+
+// textsKey is what an organization has texted in a month.
+func textsKey(org onboarding.OrganizationID, at time.Time) key {
+	return key{partition(org), textsSK + "#" + at.UTC().Format("2006-01")}
+}
+
+// allTextsKey is what all have texted, and whether the operator has stopped it. It belongs to no organization, as a number and
+// a block of them do.
+func allTextsKey() key { return key{"ALL", textsSK} }
+
+func numberKey(id onboarding.NumberID) key { return key{"NUMBER#" + id.String(), textsSK} }
+
+func prefixKey(prefix string, until time.Time) key {
+	return key{"PREFIX#" + prefix, textsSK + "#" + onboarding.FormatTime(until)}
 }
 
 func attemptKey(org onboarding.OrganizationID, subject string, until time.Time) key {

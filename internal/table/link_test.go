@@ -540,7 +540,7 @@ func TestSettingsThatNobodyMadeAreStrict(t *testing.T) {
 	s.poke("ORG", map[string]any{"settings": map[string]any{"who_can_invite": "admins", "invitation_lifetime": 604800,
 		"default_locale": "en", "daily_send_limit": 2000}})
 	want := onboarding.DefaultSettings()
-	want.AllowLinkRegistration = false
+	want.AllowLinkRegistration, want.TextsPerDay, want.TextBudget = false, 0, 0
 	if got := s.organization().Settings; !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v", got)
 	}
@@ -558,7 +558,7 @@ func TestThePolicyIsAskedOfWhatIsStored(t *testing.T) {
 	s.doing(disabling)(off)
 	before := len(s.items())
 	link := func(l onboarding.InviteLink, address string, proven bool) onboarding.Hypothesis {
-		return onboarding.Hypothesis{Channel: onboarding.ChannelInviteLink, Link: l.ID, Address: s.email(address),
+		return onboarding.Hypothesis{Channel: onboarding.ChannelInviteLink, Link: l.ID, Address: s.address(address),
 			Proven: proven}
 	}
 	by := func(id onboarding.MemberID, role onboarding.Role) onboarding.Hypothesis {

@@ -103,6 +103,14 @@ var jobs = map[string]job{
 		s.mail()
 		s.advance(time.Hour)
 	}, resend),
+	"invite one by text":    inviteJob([]string{phone}, onboarding.Created, textsOn),
+	"invite thirty by text": inviteJob(spread(30), onboarding.Created, textsOn),
+	"resend by text, by inviting": inviteJob([]string{phone}, onboarding.Resent, func(s *stage) {
+		textsOn(s)
+		s.invite(phone)
+		s.mail()
+		s.advance(time.Hour)
+	}, resend),
 	"resend": updateJob(resending, onboarding.InvitationPending, 1),
 	"revoke": updateJob(revoking, onboarding.InvitationRevoked, 0),
 	"accept": func(s *stage) (func(*table.Table) error, func()) {
@@ -193,11 +201,44 @@ var jobs = map[string]job{
 				s.want("the new password", err, nil)
 			}
 	},
+	"set the password by text": func(s *stage) (func(*table.Table) error, func()) {
+		textsOn(s)
+		s.configure(func(o *onboarding.Settings) { o.RequestApproval = false })
+		s.joins(s.defaultLink(), phone)
+		code := s.resetCode(phone)
+		var session onboarding.SessionToken
+		return func(store *table.Table) (err error) {
+				_, session, err = s.signingIn(store).SetPasswordByCode(s.t.Context(), acme, phone, code, another, source)
+				return err
+			}, func() {
+				_, err := s.authenticate(session)
+				s.want("the session", err, nil)
+				_, _, err = s.signIn(phone, another)
+				s.want("the new password", err, nil)
+			}
+	},
+	"begin to join by phone": func(s *stage) (func(*table.Table) error, func()) {
+		textsOn(s)
+		var a attempt
+		return func(store *table.Table) error {
+				j, token, err := s.joining(store).Begin(s.t.Context(), acme, s.linkToken(s.defaultLink()), onboarding.JoinProfile{
+					Phone: phone, FirstName: "Ann", LastName: "Lee", Password: password}, source)
+				a = s.attempted(j)
+				a.token = token.Reveal()
+				return err
+			}, func() {
+				s.want("joins", s.count("JOIN#"), 1)
+				letters := s.mail()
+				s.want("letters", len(letters), 1)
+				a.code = letters[0].Code
+				s.want("their number", s.verified(a).Member.Phone, phone)
+			}
+	},
 	"begin to join": func(s *stage) (func(*table.Table) error, func()) {
 		var a attempt
 		return func(store *table.Table) error {
 				j, token, err := s.joining(store).Begin(s.t.Context(), acme, s.linkToken(s.defaultLink()), onboarding.JoinProfile{
-					Address: s.email("ann@example.com"), FirstName: "Ann", LastName: "Lee", Password: password}, source)
+					Address: s.address("ann@example.com"), FirstName: "Ann", LastName: "Lee", Password: password}, source)
 				a = s.attempted(j)
 				a.token = token.Reveal()
 				return err
@@ -332,6 +373,32 @@ var jobs = map[string]job{
 			s.want("due", s.due(), []onboarding.DueItem{})
 		}
 	},
+	"deliver a text": func(s *stage) (func(*table.Table) error, func()) {
+		textsOn(s)
+		s.invite(phone)
+		owed := s.owed()
+		return func(store *table.Table) error { return s.deliverOver(store, owed) }, func() {
+			s.again(2 * time.Minute) // a claim that is counted twice may have been two, and the other one is paid for when it can be
+			s.want("letters", len(s.box.all()), 1)
+			s.want("delivery", s.contact(phone).Invitation.Delivery.Status, onboarding.DeliverySent)
+			if got := s.sheet(); got.spent < british || got.all < british {
+				s.t.Errorf("%+v", got)
+			}
+		}
+	},
+	"deliver a text to who has opted out": func(s *stage) (func(*table.Table) error, func()) {
+		textsOn(s)
+		s.invite(phone)
+		owed := s.owed()
+		s.box.failing(sendError(onboarding.SendOptedOut))
+		return func(store *table.Table) error { return s.deliverOver(store, owed) }, func() {
+			s.again(2 * time.Minute)
+			s.box.failing(nil)
+			s.want("delivery", s.contact(phone).Invitation.Delivery.Status, onboarding.DeliverySuppressed)
+			s.advance(time.Hour)
+			s.want("the next one", s.anew(phone).Verdict, onboarding.OptedOut)
+		}
+	},
 	"deliver what is to be sent later": func(s *stage) (func(*table.Table) error, func()) {
 		s.invite("ann@example.com")
 		owed := s.owed()
@@ -379,6 +446,8 @@ var jobs = map[string]job{
 			return store.ReleaseRequest(s.t.Context(), acme, s.admin.Member.ID, "key", "A", true)
 		}, ""),
 }
+
+func textsOn(s *stage) { s.configure(func(o *onboarding.Settings) { o.Country = "GB" }) }
 
 // codeJob asks for another mail with a code, so long after the first.
 func codeJob(after time.Duration, round uint16) job {
@@ -517,7 +586,7 @@ func TestAJoinWrittenTwiceMailsOneCode(t *testing.T) {
 		return answer, done, err
 	})
 	_, _, err := s.joining(store).Begin(t.Context(), acme, s.linkToken(s.defaultLink()), onboarding.JoinProfile{
-		Address: s.email("ann@example.com"), FirstName: "Ann", LastName: "Lee", Password: password}, source)
+		Address: s.address("ann@example.com"), FirstName: "Ann", LastName: "Lee", Password: password}, source)
 	s.ok(err)
 	s.mail()
 	s.want("letters", s.lettersTo("ann@example.com"), 1)
@@ -570,7 +639,7 @@ func TestThrottlingIsWaitedOut(t *testing.T) {
 		return all
 	}, "sign in", "invite one", "invite thirty", "resend", "accept", "set the password by mail", "deliver",
 		"begin a request",
-		"begin to join", "join, and wait", "approve", "rotate a link")
+		"begin to join", "join, and wait", "approve", "rotate a link", "invite thirty by text", "deliver a text")
 }
 
 // What stands in transactions gets into the way of each other and of single writes.

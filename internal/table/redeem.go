@@ -53,7 +53,7 @@ func (t *Table) acceptStep(a onboarding.Acceptance) (step, error) {
 			":partition": statusPartition(a.Organization, invitations, string(onboarding.InvitationAccepted)),
 			":pending":   onboarding.InvitationPending, ":round": a.Contact.Invitation.Round, ":nonce": a.Contact.Nonce},
 	}
-	if a.Member.EmailVerified {
+	if a.Member.Proven() {
 		contact.set += ", #verified_at = :at"
 	}
 	outboxItem{}.into(&contact)

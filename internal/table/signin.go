@@ -28,7 +28,7 @@ func (t *Table) ReturnAttempt(ctx context.Context, org onboarding.OrganizationID
 		set:       "ADD #attempts :less",
 		condition: "#attempts > :none",
 		vals:      map[string]any{":less": -1, ":none": 0},
-	}, nil, types.ReturnValueNone, func(o *dynamodb.Options) { o.RetryMaxAttempts = 1 })
+	}, nil, types.ReturnValueNone, onlyOnce)
 	return err
 }
 
@@ -100,7 +100,7 @@ func (t *Table) RedeemReset(ctx context.Context, o onboarding.Organization, m on
 	at := timeText(s.CreatedAt)
 	write := change{
 		key: memberKey(o.ID, m.ID),
-		set: "SET #password_hash = :hash, #session_epoch = :epoch, #member.#status = :active, #member.#email_verified = :true, " +
+		set: "SET #password_hash = :hash, #session_epoch = :epoch, #member.#status = :active, #member." + verified(m) + " = :true, " +
 			"#member.#updated_at = :at, #member.#joined_at = if_not_exists(#member.#joined_at, :at), #by_status_pk = :partition, " +
 			"#version = #version + :one",
 		condition: "#member.#status = :status AND #reset_nonce = :nonce AND #reset_expires_at > :at AND #session_epoch = :before",
@@ -119,7 +119,7 @@ func (t *Table) RedeemReset(ctx context.Context, o onboarding.Organization, m on
 		return err
 	}
 	contact, err := t.updateStep(change{
-		key:       contactKey(o.ID, onboarding.NewContactID(o.Salt, onboarding.Address{Kind: onboarding.Email, Value: m.Email})),
+		key:       contactKey(o.ID, onboarding.NewContactID(o.Salt, m.Login())),
 		set:       "SET #verified_at = :at",
 		condition: "#member_id = :member",
 		vals:      map[string]any{":at": at, ":member": memberText(m.ID)},

@@ -46,6 +46,8 @@ type stage struct {
 	box   *postbox
 	admin onboarding.Caller
 
+	texting onboarding.Texting // what the operator has decided; an organization without a country is not texted all the same
+
 	mu  sync.Mutex
 	now time.Time
 }
@@ -101,7 +103,7 @@ func emptyStage(t *testing.T) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &stage{t: t, db: db, name: name, store: table.New(db, name), keys: keys, box: &postbox{},
+	return &stage{t: t, db: db, name: name, store: table.New(db, name), keys: keys, box: &postbox{}, texting: texting(),
 		now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
 }
 
@@ -137,11 +139,11 @@ func (s *stage) founding() onboarding.Founding {
 }
 
 func (s *stage) inviting(store onboarding.InviteStore) onboarding.Inviting {
-	return onboarding.Inviting{World: s.world(), Store: store, Keys: s.keys}
+	return onboarding.Inviting{World: s.world(), Store: store, Keys: s.keys, Texts: s.texts(store)}
 }
 
 func (s *stage) updating(store onboarding.UpdateStore) onboarding.Updating {
-	return onboarding.Updating{World: s.world(), Store: store}
+	return onboarding.Updating{World: s.world(), Store: store, Texts: s.texts(store)}
 }
 
 func (s *stage) redeeming(store onboarding.RedeemStore) onboarding.Redeeming {
@@ -149,7 +151,7 @@ func (s *stage) redeeming(store onboarding.RedeemStore) onboarding.Redeeming {
 }
 
 func (s *stage) joining(store onboarding.JoinStore) onboarding.Joining {
-	return onboarding.Joining{World: s.world(), Store: store, Keys: s.keys}
+	return onboarding.Joining{World: s.world(), Store: store, Keys: s.keys, Texts: s.texts(store)}
 }
 
 func (s *stage) approving(store onboarding.ApproveStore) onboarding.Approving {
@@ -161,11 +163,11 @@ func (s *stage) configuring(store onboarding.ConfigureStore) onboarding.Configur
 }
 
 func (s *stage) signingIn(store onboarding.SignInStore) onboarding.SigningIn {
-	return onboarding.SigningIn{World: s.world(), Store: store, Keys: s.keys}
+	return onboarding.SigningIn{World: s.world(), Store: store, Keys: s.keys, Texts: s.texts(store)}
 }
 
 func (s *stage) delivering(store onboarding.OutboxStore) onboarding.Delivering {
-	return onboarding.Delivering{World: s.world(), Store: store, Keys: s.keys, Sender: s.box, BaseURL: baseURL,
+	return onboarding.Delivering{World: s.world(), Store: store, Keys: s.keys, Sender: s.box, Texts: s.texts(store), BaseURL: baseURL,
 		Report: func(onboarding.Owed, onboarding.Outcome, error) {}}
 }
 
@@ -199,12 +201,16 @@ func (s *stage) refused(err error, want onboarding.Code) {
 	}
 }
 
-// command invites addresses by mail as plain members, changed by edits.
+// command invites addresses as plain members, changed by edits.
 func (s *stage) command(addresses []string, edits ...func(*onboarding.InviteCommand)) onboarding.InviteCommand {
 	cmd := onboarding.InviteCommand{Type: onboarding.Employee, Role: onboarding.RoleMember, Notify: true,
 		RequestID: onboarding.NewRequestID(s.world())}
 	for _, a := range addresses {
-		cmd.Recipients = append(cmd.Recipients, onboarding.Invitee{Address: a})
+		i := onboarding.Invitee{Address: a}
+		if isPhone(a) {
+			i.Kind = onboarding.Phone
+		}
+		cmd.Recipients = append(cmd.Recipients, i)
 	}
 	for _, edit := range edits {
 		edit(&cmd)
@@ -261,9 +267,7 @@ func (s *stage) mailedToken(address string) string {
 // contact reads an address's contact.
 func (s *stage) contact(address string) onboarding.Contact {
 	s.t.Helper()
-	a, err := onboarding.ParseEmail(address)
-	s.ok(err)
-	c, err := s.store.ReadContact(s.t.Context(), acme, onboarding.NewContactID(s.organization().Salt, a))
+	c, err := s.store.ReadContact(s.t.Context(), acme, onboarding.NewContactID(s.organization().Salt, s.address(address)))
 	s.ok(err)
 	return c
 }

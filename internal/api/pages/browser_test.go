@@ -31,7 +31,7 @@ const name = e => e.tagName + ' ' + (e.id || e.className || e.textContent.trim()
 if (document.documentElement.scrollWidth > innerWidth) faults.push('the page scrolls sideways');
 if (getComputedStyle(document.body).marginTop !== '0px') faults.push('the style sheet was not applied');
 for (const d of document.querySelectorAll('details')) d.open = true;
-for (const e of document.querySelectorAll('input:not([aria-hidden]), button, summary, .button, .way, .summary a')) {
+for (const e of document.querySelectorAll('input:not([aria-hidden], [type=hidden]), button, summary, .button, .way, .summary a')) {
   const box = e.getBoundingClientRect();
   if (box.height < 44) faults.push(name(e) + ' is ' + box.height + ' high');
   if (box.right > innerWidth || box.left < 0) faults.push(name(e) + ' is cut off');

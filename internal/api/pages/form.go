@@ -14,13 +14,22 @@ type Fault struct {
 
 // What can be wrong with a field.
 const (
-	Required         = "required"
-	Invalid          = "invalid"
-	TooShort         = "too_short"
-	TooLong          = "too_long"
-	TooCommon        = "too_common"
-	Wrong            = "wrong"              // a code
-	DomainNotAllowed = "domain_not_allowed" // of an address, for this link
+	Required          = "required"
+	Invalid           = "invalid"
+	TooShort          = "too_short"
+	TooLong           = "too_long"
+	TooCommon         = "too_common"
+	Wrong             = "wrong"               // a code
+	DomainNotAllowed  = "domain_not_allowed"  // of an address, for this link
+	CountryCode       = "country_code"        // missing from a number
+	CannotReceiveText = "cannot_receive_text" // as a number of its kind, such as a fixed line
+)
+
+// What can be wrong with a number, and with a form that would have one texted.
+const (
+	TextsOff          = "texts_off"           // nobody is texted here
+	CountryNotAllowed = "country_not_allowed" // nobody of that country is
+	OptedOut          = "opted_out"           // its owner wants none
 )
 
 // What can be wrong with a form.
@@ -37,6 +46,7 @@ type form struct {
 	quiet   bool   // not what the page is for
 	about   string // id of the heading that tells this form from others like it; empty for a form of its kind alone
 	account string // whose password this is, where no input asks for it
+	posts   bool   // the account too, as login
 	inputs  []input
 	faults  []Fault
 }
@@ -92,29 +102,61 @@ func login(value string) input {
 		}}
 }
 
-// email is of type text, as login is. It stands right before the password: there a password manager looks for the
+// contact is of type text, as login is. It stands right before the password: there a password manager looks for the
 // user name.
-func email(value string, domains []string) input {
-	i := input{Name: "email", Value: value, Type: "text", Autocomplete: "email", Mode: "email",
-		Capitals: "none", label: "page.field.login", faults: map[string]string{
-			Required:         "page.fault.login.required",
-			Invalid:          "page.fault.login.invalid",
-			DomainNotAllowed: "page.fault.email.domain_not_allowed",
+//
+// HTML has no word for "email address or number" among what autocomplete fills in: "email" would bring addresses alone,
+// and "tel" numbers alone. Either is what its owner signs in with from now on, which is what "username" says. The
+// keyboard is that for addresses all the same: it has the @ and leads to the digits and the +, while that for numbers
+// has no letters.
+func contact(value string, domains []string, phones bool) input {
+	i := input{Name: "contact", Value: value, Type: "text", Autocomplete: "email", Mode: "email",
+		Capitals: "none", label: "page.field.contact", faults: map[string]string{
+			Required:          "page.fault.contact.required",
+			Invalid:           "page.fault.contact.invalid",
+			TooLong:           "page.fault.contact.too_long",
+			DomainNotAllowed:  "page.fault.contact.domain_not_allowed",
+			CountryCode:       "page.fault.contact.country_code",
+			CannotReceiveText: "page.fault.contact.cannot_receive_text",
+			TextsOff:          "page.fault.contact.texts_off",
+			CountryNotAllowed: "page.fault.contact.country_not_allowed",
+			OptedOut:          "page.fault.contact.opted_out",
 		}}
+	if phones {
+		i.Autocomplete, i.label, i.hint = "username", "page.field.contact_phones", "page.field.contact_phones.hint"
+		i.faults[Required], i.faults[Invalid] = "page.fault.contact.required_phones", "page.fault.contact.invalid_phones"
+	}
 	if len(domains) > 0 {
-		i.hint, i.facts = "page.field.email.hint", []string{"domains", strings.Join(domains, ", ")}
+		i.hint, i.facts = "page.field.contact.hint", []string{"domains", strings.Join(domains, ", ")}
 	}
 	return i
 }
 
-// code has neither a pattern nor a longest length: a browser would refuse or cut what is pasted with a space in it.
-func code() input {
+// mailedCode has neither a pattern nor a longest length: a browser would refuse or cut what is pasted with a space in it.
+func mailedCode() input {
 	return input{Name: "code", Type: "text", Autocomplete: "one-time-code", Mode: "numeric", Capitals: "none",
 		label: "page.field.code", hint: "page.field.code.hint", faults: map[string]string{
 			Required: "page.fault.code.required",
 			Invalid:  "page.fault.code.invalid",
 			Wrong:    "page.fault.code.wrong",
 		}}
+}
+
+func textedCode() input {
+	i := mailedCode()
+	i.hint, i.faults = "page.field.code.hint_phone", map[string]string{
+		Required: "page.fault.code.required_phone",
+		Invalid:  "page.fault.code.invalid_phone",
+		Wrong:    "page.fault.code.wrong_phone",
+	}
+	return i
+}
+
+// resetCode does not say that a code was sent.
+func resetCode() input {
+	i := textedCode()
+	i.faults[Wrong] = "page.fault.code.wrong_or_ended"
+	return i
 }
 
 func reason() input {
@@ -148,11 +190,16 @@ func (v Join) form() form {
 
 func (v JoinByLink) form() form {
 	return form{action: v.Action, submit: "page.join_by_link.submit", faults: v.Faults,
-		inputs: []input{firstName(v.FirstName), lastName(v.LastName), email(v.Email, v.Domains), newPassword()}}
+		inputs: []input{firstName(v.FirstName), lastName(v.LastName),
+			contact(v.Contact, v.Domains, v.Phones), newPassword()}}
 }
 
 func (v EnterCode) form() form {
-	return form{action: v.Action, submit: "page.enter_code.submit", faults: v.Faults, inputs: []input{code()}}
+	code := mailedCode()
+	if v.ByPhone {
+		code = textedCode()
+	}
+	return form{action: v.Action, submit: "page.enter_code.submit", faults: v.Faults, inputs: []input{code}}
 }
 
 // form tells its input by its place on the page from those of the others.
@@ -178,6 +225,11 @@ func (v ChoosePassword) form() form {
 		inputs: []input{newPassword()}}
 }
 
+func (v ChoosePasswordByCode) form() form {
+	return form{action: v.Action, submit: "page.choose_password.submit", account: v.Login, posts: true, faults: v.Faults,
+		inputs: []input{resetCode(), newPassword()}}
+}
+
 // formText is a form in one language.
 type formText struct {
 	Action  string
@@ -185,6 +237,7 @@ type formText struct {
 	Quiet   bool
 	About   string
 	Account string
+	Posts   bool
 	Inputs  []inputText
 	Problem string // the heading of the summary
 	Faults  []faultText
@@ -217,7 +270,7 @@ type faultText struct{ Field, Text string }
 // in puts a form into words. Of several faults of a field, the first is shown: one thing at a time.
 func (f form) in(say func(key string, args ...string) string) formText {
 	said := formText{Action: f.action, Submit: say(f.submit), Quiet: f.quiet, About: f.about, Account: f.account,
-		Problem: say("page.fault.heading")}
+		Posts: f.posts, Problem: say("page.fault.heading")}
 	for _, i := range f.inputs {
 		if i.ID == "" {
 			i.ID = i.Name
@@ -247,9 +300,12 @@ func (f form) in(say func(key string, args ...string) string) formText {
 func (i input) blamedBy(fault Fault) bool { return i.Name == fault.Field }
 
 var formFaults = map[string]string{
-	WrongCredentials: "page.fault.wrong_credentials",
-	TooManyAttempts:  "page.fault.too_many_attempts",
-	CodeExpired:      "page.fault.code_expired",
+	WrongCredentials:  "page.fault.wrong_credentials",
+	TooManyAttempts:   "page.fault.too_many_attempts",
+	CodeExpired:       "page.fault.code_expired",
+	TextsOff:          "page.fault.contact.texts_off",
+	CountryNotAllowed: "page.fault.contact.country_not_allowed",
+	OptedOut:          "page.fault.contact.opted_out",
 }
 
 func orOther(keys map[string]string, code string) string {

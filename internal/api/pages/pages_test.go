@@ -200,6 +200,12 @@ func checkForms(t *testing.T, d document) {
 	faults := 0
 	for _, input := range d.all("input") {
 		name := attr(input, "name")
+		if attr(input, "type") == "hidden" {
+			if name == "" || attr(input, "value") == "" {
+				t.Errorf("the hidden input %q posts %q", name, attr(input, "value"))
+			}
+			continue
+		}
 		if attr(input, "autocomplete") == "" {
 			t.Errorf("the browser is not told what %q is for", name)
 		}
@@ -278,7 +284,7 @@ func TestOnlyWhatMustBeFilledInIsRequired(t *testing.T) {
 		d := parse(t, render(t, Page{Locale: locale.English, Organization: "Acme", View: view}))
 		for _, input := range d.all("input") {
 			_, required := lookup(input, "required")
-			if field := attr(input, "name"); field != "" && required == (field == "reason") {
+			if field := attr(input, "name"); field != "" && attr(input, "type") != "hidden" && required == (field == "reason") {
 				t.Errorf("%s: %q is required: %v", name, field, required)
 			}
 		}
@@ -318,6 +324,9 @@ func TestANoteTellsWhatHasJustBeenDone(t *testing.T) {
 		{EnterCode{}, ""},
 		{EnterCode{Sent: true}, "page.enter_code.sent"},
 		{EnterCode{Sent: true, Faults: []Fault{{"code", Wrong}}}, ""},
+		{EnterCode{ByPhone: true}, ""},
+		{EnterCode{ByPhone: true, Sent: true}, "page.enter_code.sent_phone"},
+		{EnterCode{ByPhone: true, Sent: true, Faults: []Fault{{"code", Wrong}}}, ""},
 	} {
 		d := parse(t, render(t, Page{Locale: locale.English, View: tt.view}))
 		got := ""
@@ -359,6 +368,191 @@ func TestALinkSaysWhoseAddressesMayJoin(t *testing.T) {
 	}
 	if got := says(JoinByLink{MayWait: true}); !strings.Contains(got, wait) {
 		t.Errorf("that one may have to wait is missing: %q", got)
+	}
+}
+
+func TestALinkAsksForANumberOnlyWhereOneWillDo(t *testing.T) {
+	hint := locale.English.Text("page.field.contact_phones.hint")
+	for _, tt := range []struct {
+		view                               JoinByLink
+		label, autocomplete, hint, missing string
+	}{
+		{JoinByLink{}, "Email address", "email", "", "Enter your email address."},
+		{JoinByLink{Phones: true}, "Email address or mobile number", "username", hint,
+			"Enter your email address or mobile number."},
+		{JoinByLink{Domains: []string{"corp.com"}}, "Email address", "email", "Only for addresses at: corp.com",
+			"Enter your email address."},
+	} {
+		tt.view.Contact, tt.view.Faults = "+44 7700 900123", []Fault{{"contact", Required}}
+		d := parse(t, render(t, Page{Locale: locale.English, Organization: "Acme", View: tt.view}))
+		contact := d.byID["contact"]
+		if contact == nil {
+			t.Fatalf("%+v does not ask for a contact", tt.view)
+		}
+		if attr(contact, "value") != tt.view.Contact || attr(contact, "autocomplete") != tt.autocomplete {
+			t.Errorf("%+v: the value is %q, autocomplete %q", tt.view, attr(contact, "value"), attr(contact, "autocomplete"))
+		}
+		// Of type tel or email, it would not take the other, or rewrite it.
+		if attr(contact, "type") != "text" || attr(contact, "inputmode") != "email" {
+			t.Errorf("%+v: type %q, inputmode %q", tt.view, attr(contact, "type"), attr(contact, "inputmode"))
+		}
+		label, said := "", ""
+		for _, l := range d.all("label") {
+			if attr(l, "for") == "contact" {
+				label = text(l)
+			}
+		}
+		if h := d.byID["contact-hint"]; h != nil {
+			said = text(h)
+		}
+		if label != tt.label || said != tt.hint || text(d.byID["contact-fault"]) != tt.missing {
+			t.Errorf("%+v asks for %q with the hint %q and the fault %q", tt.view, label, said, text(d.byID["contact-fault"]))
+		}
+	}
+}
+
+func TestPagesOfAJoinSayHowTheCodeComes(t *testing.T) {
+	for _, tag := range locale.Tags() {
+		says := func(view View, key string) bool {
+			main := parse(t, render(t, Page{Locale: tag, Organization: "Acme", View: view})).one("main")
+			return strings.Contains(text(main), tag.Text(key, "organization", "Acme"))
+		}
+		for mail, phone := range map[string]string{
+			"page.enter_code.heading":     "page.enter_code.heading_phone",
+			"page.enter_code.text":        "page.enter_code.text_phone",
+			"page.enter_code.resend_text": "page.enter_code.resend_text_phone",
+			"page.enter_code.again":       "page.enter_code.again_phone",
+			"page.field.code.hint":        "page.field.code.hint_phone",
+			"page.fault.code.wrong":       "page.fault.code.wrong_phone",
+		} {
+			for _, byPhone := range []bool{false, true} {
+				view := EnterCode{Again: "/x", ByPhone: byPhone, Faults: []Fault{{"code", Wrong}}}
+				if says(view, mail) == byPhone || says(view, phone) != byPhone {
+					t.Errorf("%s: by phone %v, the page confuses %s and %s", tag, byPhone, mail, phone)
+				}
+			}
+		}
+		for _, phones := range []bool{false, true} {
+			view := JoinByLink{Phones: phones}
+			if says(view, "page.join_by_link.text") == phones || says(view, "page.join_by_link.text_phones") != phones {
+				t.Errorf("%s: phones %v, the page announces another way", tag, phones)
+			}
+		}
+		// It does not tell a wrong code from one that has ended, or that was never sent.
+		if !says(ChoosePasswordByCode{Faults: []Fault{{"code", Wrong}}}, "page.fault.code.wrong_or_ended") {
+			t.Errorf("%s: a code that sets no password is not said to be wrong or ended", tag)
+		}
+	}
+}
+
+func TestEveryFaultHasWordsOfItsOwn(t *testing.T) {
+	for _, tag := range locale.Tags() {
+		for _, tt := range []struct {
+			field string
+			codes []string
+			view  func([]Fault) View
+		}{
+			{"contact", []string{"required", "invalid", "too_long", "domain_not_allowed", "country_code", "cannot_receive_text",
+				"texts_off", "country_not_allowed", "opted_out"},
+				func(f []Fault) View { return JoinByLink{Faults: f} }},
+			{"contact", []string{"required", "invalid", "too_long", "domain_not_allowed", "country_code", "cannot_receive_text",
+				"texts_off", "country_not_allowed", "opted_out"},
+				func(f []Fault) View { return JoinByLink{Phones: true, Faults: f} }},
+			{"login", []string{"required", "invalid"}, func(f []Fault) View { return SignIn{Faults: f} }},
+			{"login", []string{"required", "invalid"}, func(f []Fault) View { return ForgottenPassword{Faults: f} }},
+			{"code", []string{"required", "invalid", "wrong"}, func(f []Fault) View { return EnterCode{Faults: f} }},
+			{"code", []string{"required", "invalid", "wrong"}, func(f []Fault) View { return EnterCode{ByPhone: true, Faults: f} }},
+			{"code", []string{"required", "invalid", "wrong"}, func(f []Fault) View { return ChoosePasswordByCode{Faults: f} }},
+			{"password", []string{"required", "invalid", "too_short", "too_long", "too_common"},
+				func(f []Fault) View { return ChoosePasswordByCode{Faults: f} }},
+			{"", []string{"wrong_credentials", "too_many_attempts", "code_expired", "texts_off", "country_not_allowed", "opted_out"},
+				func(f []Fault) View { return EnterCode{ByPhone: true, Faults: f} }},
+		} {
+			said := map[string]string{tag.Text("page.fault.other"): "a fault without words"}
+			for _, code := range tt.codes {
+				view := tt.view([]Fault{{tt.field, code}})
+				found := parse(t, render(t, Page{Locale: tag, Organization: "Acme", View: view})).all("li")
+				if len(found) != 1 {
+					t.Fatalf("%s: %T has %d faults for %s", tag, view, len(found), code)
+				}
+				words := text(found[0])
+				if as, taken := said[words]; taken {
+					t.Errorf("%s: %T says %q for %s, as for %s", tag, view, words, code, as)
+				}
+				said[words] = code
+			}
+		}
+	}
+}
+
+// Words for one way to reach people, and for the other, in every language.
+var (
+	aboutMail = regexp.MustCompile(`(?i)e-?mail|spam|mailbox|postfach`)
+	aboutText = regexp.MustCompile(`(?i)phone|number|text message|nummer|telefon|handy|sms`)
+)
+
+// TestNobodyIsToldOfMailAlone holds that a page that both may see speaks to both.
+func TestNobodyIsToldOfMailAlone(t *testing.T) {
+	for _, tag := range locale.Tags() {
+		for name, view := range samples("") {
+			said := text(parse(t, render(t, Page{Locale: tag, Organization: "Acme", View: view})).one("main"))
+			mail, phone := aboutMail.FindString(said), aboutText.FindString(said)
+			switch v := view.(type) {
+			case EnterCode:
+				// Whoever begins again may give an address, and so may whoever cannot be texted.
+				mayMail := v.Again != "" || slices.Contains(v.Faults, Fault{"", OptedOut})
+				if !v.ByPhone && (mail == "" || phone != "") || v.ByPhone && (phone == "" || mail != "" && !mayMail) {
+					t.Errorf("%s: %s, by phone %v, speaks of %q and %q", tag, name, v.ByPhone, mail, phone)
+				}
+			case JoinByLink:
+				if mail == "" || !v.Phones && len(v.Faults) == 0 && phone != "" {
+					t.Errorf("%s: %s, phones %v, speaks of %q and %q", tag, name, v.Phones, mail, phone)
+				}
+			case ChoosePasswordByCode:
+				if mail != "" || phone == "" {
+					t.Errorf("%s: %s speaks of %q and %q", tag, name, mail, phone)
+				}
+			default:
+				if mail != "" && phone == "" {
+					t.Errorf("%s: %s speaks of %q alone: %s", tag, name, mail, said)
+				}
+			}
+		}
+	}
+}
+
+func TestAPasswordByCodePostsWhoseItIs(t *testing.T) {
+	const number = "+447700900123"
+	d := parse(t, render(t, Page{Locale: locale.English, Organization: "Acme", View: ChoosePasswordByCode{Action: "/x",
+		Again: "/y", Login: number, Faults: []Fault{{"code", Wrong}}}}))
+	posted, filed := map[string]string{}, ""
+	for n := range d.one("form").Descendants() {
+		switch {
+		case n.Data != "input":
+		case attr(n, "name") != "":
+			posted[attr(n, "name")] = attr(n, "value")
+		case attr(n, "autocomplete") == "username":
+			filed = attr(n, "value")
+		}
+	}
+	if want := map[string]string{"login": number, "code": "", "password": ""}; !maps.Equal(posted, want) {
+		t.Errorf("the form posts %q, want %q", posted, want)
+	}
+	if filed != number {
+		t.Errorf("a password manager files the password under %q", filed)
+	}
+	if attr(d.byID["code"], "autocomplete") != "one-time-code" || attr(d.byID["password"], "autocomplete") != "new-password" {
+		t.Error("the browser is told something else")
+	}
+	if said := text(d.one("main")); !strings.Contains(said, "If "+number+" is the number of a member of Acme") {
+		t.Errorf("the page says %q", said)
+	}
+	// A link's password is nobody's to say: its form posts no login.
+	other := parse(t, render(t, Page{View: ChoosePassword{Action: "/x", Login: number}}))
+	for _, input := range other.all("input") {
+		if attr(input, "name") == "login" {
+			t.Error("the form of a link posts a login")
+		}
 	}
 }
 

@@ -54,24 +54,26 @@ type SignedInAsAnother struct {
 	Stay    string // empty for no such link
 }
 
-// JoinByLink shows an invite link that can be used. It posts first_name, last_name, email and password.
+// JoinByLink shows an invite link that can be used. It posts first_name, last_name, contact and password.
 type JoinByLink struct {
 	Action string
 
 	Domains []string // "corp.com", or "*.corp.com" for those below it; empty: any address may join
+	Phones  bool     // a mobile number will do for an email address; not with Domains
 	MayWait bool     // an administrator may have to let the person in
 
-	Email, FirstName, LastName string
-	Faults                     []Fault
+	Contact, FirstName, LastName string
+	Faults                       []Fault
 }
 
-// EnterCode asks for the code that was mailed. It posts code.
+// EnterCode asks for the code that was mailed or texted. It posts code.
 type EnterCode struct {
 	Action string
 	Resend string // posts nothing
-	Again  string // the invite link, to start over with another address; empty for no such link
+	Again  string // the invite link, to start over with another address or number; empty for no such link
 
 	Address string // where the code is
+	ByPhone bool   // the address is a number: the code came by text message
 	Until   time.Time
 	Sent    bool // a code has just been sent again
 	Faults  []Fault
@@ -95,19 +97,19 @@ type JoinExpired struct{}
 // JoinElsewhere answers the page of a join in a browser that has not begun it: somebody was sent its address.
 type JoinElsewhere struct{ Again string } // the invite link, to begin by oneself; empty for none
 
-// InvitationWaiting answers a code where the address has an invitation that is taken by its own link alone.
+// InvitationWaiting answers a code where the address or number has an invitation that is taken by its own link alone.
 type InvitationWaiting struct{}
 
-// AlreadyMember, MemberWasDismissed and AlreadyJoined are for whoever has just proven to read the mailbox, or did so
-// before: a stranger learns nothing of who is a member.
+// AlreadyMember, MemberWasDismissed and AlreadyJoined are for whoever has just proven to read the mailbox or the phone, or
+// did so before: a stranger learns nothing of who is a member.
 
-// AlreadyMember answers the code of a join with a member's address.
+// AlreadyMember answers the code of a join with a member's address or number.
 type AlreadyMember struct {
 	SignIn            string
 	ForgottenPassword string
 }
 
-// MemberWasDismissed answers the code of a join with the address of somebody who was dismissed.
+// MemberWasDismissed answers the code of a join with the address or number of somebody who was dismissed.
 type MemberWasDismissed struct{}
 
 // AlreadyJoined answers the code of a join that was completed before.
@@ -135,7 +137,7 @@ type Requests struct {
 
 // RequestItem is one of those who wait. Reject posts reason, which may be empty; Approve posts nothing.
 type RequestItem struct {
-	Name, Address   string
+	Name, Address   string // an email address or a number
 	Asked           time.Time
 	Via             string // the link's label or the inviter's name; may be empty
 	ByLink          bool   // rather than by invitation
@@ -161,8 +163,18 @@ type ForgottenPassword struct {
 	Faults []Fault
 }
 
-// PasswordLinkSent confirms ForgottenPassword's request. It reads the same whether or not there is such a member.
+// PasswordLinkSent confirms ForgottenPassword's request, save for a number. It reads the same whether or not there is
+// such a member.
 type PasswordLinkSent struct{ SignIn string }
+
+// ChoosePasswordByCode answers ForgottenPassword's request for a number, to which a code is texted. It reads the same
+// whether or not there is such a member. It posts login, code and password.
+type ChoosePasswordByCode struct {
+	Action string
+	Again  string // where to ask for another code
+	Login  string // the number
+	Faults []Fault
+}
 
 // ChoosePassword shows a valid link to set or reset a password. It posts password.
 type ChoosePassword struct {
@@ -238,7 +250,10 @@ func (JoinByLink) page() (template, heading string) {
 	return "join_by_link", "page.join.heading"
 }
 
-func (EnterCode) page() (template, heading string) {
+func (v EnterCode) page() (template, heading string) {
+	if v.ByPhone {
+		return "enter_code", "page.enter_code.heading_phone"
+	}
 	return "enter_code", "page.enter_code.heading"
 }
 
@@ -301,10 +316,13 @@ func (v EnterCode) Expired() bool {
 
 // note gives way to faults: they are of what was done later.
 func (v EnterCode) note() string {
-	if v.Sent && len(v.Faults) == 0 {
-		return "page.enter_code.sent"
+	switch {
+	case !v.Sent || len(v.Faults) > 0:
+		return ""
+	case v.ByPhone:
+		return "page.enter_code.sent_phone"
 	}
-	return ""
+	return "page.enter_code.sent"
 }
 
 func (v Requests) note() string {
@@ -333,6 +351,10 @@ func (ForgottenPassword) page() (template, heading string) {
 
 func (PasswordLinkSent) page() (template, heading string) {
 	return "password_link_sent", "page.password_link_sent.heading"
+}
+
+func (ChoosePasswordByCode) page() (template, heading string) {
+	return "choose_password_by_code", "page.choose_password.heading"
 }
 
 func (PasswordLinkInvalid) page() (template, heading string) {
