@@ -480,7 +480,7 @@ func (d *doctor) checkSMSSpending(ctx context.Context) []finding {
 	if off := d.smsOff(check); off != nil {
 		return off
 	}
-	const set = "set the stack's parameter SmsMonthlyBudget, and name it with --sms-monthly-budget or LATCHKEY_SMS_MONTHLY_BUDGET"
+	const set = "set the stack's parameter SmsMonthlyBudget, and name it with --sms-budget or LATCHKEY_SMS_MONTHLY_BUDGET"
 	if d.smsMonthlyBudget == "" {
 		return []finding{missing(check, "no budget is named", set)}
 	}

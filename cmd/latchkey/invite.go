@@ -16,12 +16,14 @@ import (
 	"strconv"
 	"strings"
 
+	"latchkey/internal/numbers"
 	"latchkey/internal/onboarding"
 )
 
 const inviteText = `The list is what an administrator exports or pastes: CSV with or without a header, or text with
 addresses in it. It goes to the API in requests of up to 1,000 people. A run that stopped is taken up by
-the same command, and within 24 hours the same command mails nobody twice, not even with --resend.
+the same command, and within 24 hours the same command writes to nobody twice, not even with --resend.
+Phone numbers are texted; those without a + are taken for numbers of --country, and refused without it.
 LATCHKEY_TOKEN holds the session token of whoever invites; it is never a flag, which other processes see.
 The report has a line for everybody in the list. With --no-notify it holds the links: each is shown once.
 It exits with 0 only if everybody is invited, or was before, or is a member.`
@@ -39,11 +41,11 @@ var (
 	faultless = []onboarding.InviteVerdict{onboarding.Created, onboarding.Reopened, onboarding.Resent,
 		onboarding.AlreadyInvited, onboarding.AlreadyMember, onboarding.Duplicate}
 	faulty = []onboarding.InviteVerdict{onboarding.DismissedMember, onboarding.InvalidAddress, onboarding.Ambiguous,
-		onboarding.Denied}
+		onboarding.OptedOut, onboarding.Denied}
 	// There is nothing wrong with these people.
 	unreached = []onboarding.InviteVerdict{onboarding.OverLimit, unknownSent, notSent}
 	// Nothing was written for these, and another day or another setting may change that.
-	passing = []onboarding.InviteVerdict{onboarding.DismissedMember, onboarding.Denied, onboarding.OverLimit}
+	passing = []onboarding.InviteVerdict{onboarding.DismissedMember, onboarding.OptedOut, onboarding.Denied, onboarding.OverLimit}
 )
 
 // errNotAll is invite's verdict where somebody of the list could not be invited. Who it is stands in the report.
@@ -77,8 +79,8 @@ func (o *inviteOptions) define(f *flag.FlagSet) {
 		}
 		return nil
 	})
-	f.BoolVar(&o.noNotify, "no-notify", false, "mail nobody; the report holds the links")
-	f.BoolVar(&o.resend, "resend", false, "mail those again whose invitation is pending")
+	f.BoolVar(&o.noNotify, "no-notify", false, "mail and text nobody; the report holds the links")
+	f.BoolVar(&o.resend, "resend", false, "write again to those whose invitation is pending")
 	f.BoolVar(&o.tokenStdin, "token-stdin", false, "read the session token from the first line of standard input")
 	f.BoolVar(&o.quiet, "quiet", false, "write nothing but errors to standard error")
 }
@@ -87,7 +89,7 @@ func (o *inviteOptions) define(f *flag.FlagSet) {
 func (o *inviteOptions) check() error {
 	switch {
 	case o.resend && o.noNotify:
-		return usagef("--resend mails, and --no-notify does not: give one of them")
+		return usagef("--resend writes to people, and --no-notify does not: give one of them")
 	case o.dryRun && o.report != "":
 		return usagef("--dry-run writes no report: give one of them")
 	case o.tokenStdin && o.csv == "-":
@@ -150,12 +152,24 @@ type person struct {
 	before     onboarding.InviteVerdict // in the earlier report that the link is from
 }
 
+// recipient has either an email address or a phone number.
 type recipient struct {
-	Email     string `json:"email"`
+	Email     string `json:"email,omitempty"`
+	Phone     string `json:"phone,omitempty"`
 	FirstName string `json:"first_name,omitempty"`
 	LastName  string `json:"last_name,omitempty"`
 	JobTitle  string `json:"job_title,omitempty"`
 }
+
+func newRecipient(e onboarding.ListEntry) recipient {
+	r := recipient{Email: e.Address.Value, FirstName: e.FirstName, LastName: e.LastName, JobTitle: e.JobTitle}
+	if e.Address.Kind == onboarding.Phone {
+		r.Email, r.Phone = "", e.Address.Value
+	}
+	return r
+}
+
+func (r recipient) address() string { return cmp.Or(r.Email, r.Phone) }
 
 // readPeople reads the list, and which of its columns nobody asked for.
 func (c *call) readPeople() (people []*person, ignored []string, err error) {
@@ -175,7 +189,7 @@ func (c *call) readPeople() (people []*person, ignored []string, err error) {
 	if len(text) > maxList {
 		return nil, nil, errors.New("the list has more than 16 MiB")
 	}
-	list, err := onboarding.ParseList(string(text), "", anyNumber{})
+	list, err := onboarding.ParseList(string(text), c.country, numbers.Plan{})
 	if err != nil {
 		return nil, nil, fmt.Errorf("the list: %w", err)
 	}
@@ -189,21 +203,15 @@ func (c *call) readPeople() (people []*person, ignored []string, err error) {
 	return people, list.Ignored, nil
 }
 
-const noPhones = "phone numbers cannot be invited yet"
-
 // newPerson makes a person of an entry, with a verdict where it need not be asked for. first has the line where each address
 // stands for the first time.
 func newPerson(e onboarding.ListEntry, first map[string]int) *person {
 	p := &person{line: e.Line, input: e.Input}
-	switch {
-	case e.Address.Kind == onboarding.Phone, e.Verdict != "" && phoneLike(e.Input):
-		p.verdict, p.reason = onboarding.InvalidAddress, noPhones
-		return p
-	case e.Verdict != "":
+	if e.Verdict != "" {
 		p.verdict, p.reason = e.Verdict, e.Reason
 		return p
 	}
-	p.recipient, p.remark = recipient{e.Address.Value, e.FirstName, e.LastName, e.JobTitle}, e.Reason
+	p.recipient, p.remark = newRecipient(e), e.Reason
 	switch {
 	case e.Other != onboarding.Address{}:
 		p.remark = "the phone number was left out"
@@ -216,18 +224,6 @@ func newPerson(e onboarding.ListEntry, first map[string]int) *person {
 	}
 	first[e.Address.Value] = e.Line
 	return p
-}
-
-// phoneLike reports whether a text has digits, and nothing that is no part of a phone number.
-func phoneLike(s string) bool {
-	return strings.ContainsAny(s, "0123456789") && strings.Trim(s, "+0123456789 -./()") == ""
-}
-
-// anyNumber takes every number for one that could be written to: whether it can need not be known before it can be invited.
-type anyNumber struct{}
-
-func (anyNumber) Phone(text, _ string) (onboarding.PhoneNumber, error) {
-	return onboarding.PhoneNumber{E164: text, Use: onboarding.PhoneMobile}, nil
 }
 
 func runInvite(ctx context.Context, c *call) error {
@@ -304,8 +300,9 @@ type sending struct {
 	ignored []string // columns of the list
 
 	previewed     bool
-	left, mails   int // of today's limit; what would be mailed so far
-	atOnce, later int // who would join so
+	left, mails   int         // of today's limit; what would be mailed so far
+	texts         textPreview // what would be texted so far
+	atOnce, later int         // who would join so
 }
 
 type inviteBody struct {
@@ -329,11 +326,32 @@ type inviteAnswer struct {
 		AcceptURL string `json:"accept_url"`
 		Joins     string `json:"joins"`
 	} `json:"results"`
-	LeftToday int `json:"left_today"`
+	LeftToday int         `json:"left_today"`
+	Texts     textPreview `json:"sms"`
 
 	repeated bool // whether it was given before
 	earlier  bool // whether to an earlier run
 }
+
+// textPreview is what text messages come to at most, and what is left for them before any is sent.
+type textPreview struct {
+	Count    int     `json:"count"`
+	Segments int     `json:"segments"`
+	Cost     dollars `json:"estimated_cost"`
+	Left     int     `json:"left_today"`
+	Budget   dollars `json:"budget_left"`
+}
+
+// dollars is money as the API writes it.
+type dollars onboarding.Money
+
+func (d *dollars) UnmarshalText(text []byte) error {
+	m, err := onboarding.ParseMoney(string(text))
+	*d = dollars(m)
+	return err
+}
+
+func (d dollars) String() string { return onboarding.Money(d).String() + " US dollars" }
 
 // each takes one step for each part of the people, until one fails or ctx ends, and answers how many are done. The
 // report is saved after each: a run that is killed leaves what it knew.
@@ -451,7 +469,7 @@ func (s *sending) ask(ctx context.Context, path, key string, body []byte, part [
 func settle(part []*person, answer inviteAnswer) *failure {
 	fits := len(answer.Results) == len(part)
 	for i := 0; fits && i < len(part); i++ {
-		fits = answer.Results[i].Input == part[i].recipient.Email && answer.Results[i].Verdict != ""
+		fits = answer.Results[i].Input == part[i].recipient.address() && answer.Results[i].Verdict != ""
 	}
 	if !fits {
 		return &failure{text: "the answer does not fit the request", worked: true}
@@ -476,8 +494,8 @@ func explainLostLinks(part []*person) {
 	}
 }
 
-// preview asks what would become of a part. Each answer counts today's limit from where it stands; the parts before it
-// would have used it up.
+// preview asks what would become of a part. Each answer counts the limits from where they stand; the parts before it would
+// have used them up.
 func (s *sending) preview(ctx context.Context, _ string, part []*person) error {
 	body, err := s.encode(part)
 	if err != nil {
@@ -488,14 +506,19 @@ func (s *sending) preview(ctx context.Context, _ string, part []*person) error {
 		return err
 	}
 	s.previewed, s.left = true, answer.LeftToday
+	mails, texts := s.left-s.mails, s.takeTexts(answer.Texts)
 	for i, r := range answer.Results {
 		switch r.Verdict {
 		case onboarding.Created, onboarding.Reopened, onboarding.Resent:
 		default:
 			continue
 		}
-		if s.mails++; s.body.Notify && s.mails > s.left {
-			part[i].verdict, part[i].reason = onboarding.OverLimit, "today's sending limit of the organization is reached"
+		room, reason := &mails, "today's sending limit of the organization is reached"
+		if part[i].recipient.Phone != "" {
+			room, reason = &texts, "the organization's limit on text messages is reached"
+		}
+		if *room--; s.body.Notify && *room < 0 {
+			part[i].verdict, part[i].reason = onboarding.OverLimit, reason
 			continue
 		}
 		if r.Joins == "at_once" {
@@ -504,7 +527,25 @@ func (s *sending) preview(ctx context.Context, _ string, part []*person) error {
 			s.later++
 		}
 	}
+	s.mails = s.left - mails
 	return nil
+}
+
+// takeTexts counts what a part would text, as far as the parts before it leave room, and answers how many texts that are. An
+// answer does not tell what each of them costs: where not all fit, each counts as their mean.
+func (s *sending) takeTexts(p textPreview) int {
+	s.texts.Left, s.texts.Budget = p.Left, p.Budget
+	n := min(p.Count, p.Left-s.texts.Count)
+	if p.Cost > 0 {
+		n = min(n, int((p.Budget-s.texts.Cost)*dollars(p.Count)/p.Cost))
+	}
+	if n <= 0 {
+		return 0
+	}
+	s.texts.Count += n
+	s.texts.Segments += p.Segments * n / p.Count
+	s.texts.Cost += p.Cost * dollars(n) / dollars(p.Count)
+	return n
 }
 
 // summarize counts the people by their verdicts. A dry run, which leaves no report, lists some faults.
@@ -541,7 +582,7 @@ func (s *sending) summarize(out io.Writer, people []*person, o *inviteOptions) e
 		fmt.Fprintf(w, "would join\t%d at once, %d after an administrator agrees\n", s.atOnce, s.later)
 	}
 	if s.previewed && s.body.Notify {
-		fmt.Fprintf(w, "left today\t%d mails, before any of these\n", s.left)
+		s.summarizeLimits(w, people)
 	}
 	for i, p := range listed {
 		if i == maxListed {
@@ -551,4 +592,19 @@ func (s *sending) summarize(out io.Writer, people []*person, o *inviteOptions) e
 		fmt.Fprintf(w, "line %d\t%s: %s\n", p.line, p.verdict, plain(p.reason))
 	}
 	return w.Flush()
+}
+
+// summarizeLimits says what is left of the limits on what the list needs.
+func (s *sending) summarizeLimits(out io.Writer, people []*person) {
+	if slices.ContainsFunc(people, func(p *person) bool { return p.recipient.Email != "" }) {
+		fmt.Fprintf(out, "left today\t%d mails, before any of these\n", s.left)
+	}
+	if slices.ContainsFunc(people, func(p *person) bool { return p.recipient.Phone != "" }) {
+		texts := "none"
+		if s.texts.Count > 0 {
+			texts = fmt.Sprintf("%d in at most %d segments, for about %s", s.texts.Count, s.texts.Segments, s.texts.Cost)
+		}
+		fmt.Fprintf(out, "texts\t%s\n", texts)
+		fmt.Fprintf(out, "left for texts\t%d today and %s this month, before any of these\n", s.texts.Left, s.texts.Budget)
+	}
 }

@@ -61,14 +61,18 @@ func commands() []command {
 			name: "organization create", summary: "found an organization with its first administrator",
 			text: "The administrator is mailed a link to set a password, and is active once that is done.\n" +
 				"With --password-stdin there is no mail: the password is the first line of standard input,\n" +
-				"and the administrator is active at once.",
+				"and the administrator is active at once.\n" +
+				"Without --country a phone number needs its country code, and none is texted.",
 			needs: []string{"id", "name", "admin-email"},
-			takes: []string{"admin-first-name", "admin-last-name", "locale", "daily-send-limit", "password-stdin", "base-url"},
+			takes: []string{"admin-first-name", "admin-last-name", "locale", "country", "daily-send-limit", "password-stdin", "base-url"},
 			run:   createOrganization,
 		},
 		{
-			name: "organization limits", summary: "set how many invitations it may mail in a day",
-			needs: []string{"id", "daily-send-limit"}, run: limitOrganization,
+			name: "organization limits", summary: "set how much it may send, and to which countries",
+			text: "What is not given stays. In a day, as many codes may be sent as invitations, beside them.\n" +
+				"Text messages need a deployment that sends them, and a country: numbers of the --sms-countries are\n" +
+				"texted, or of --country alone. Invitations and codes are paid for out of one budget.",
+			needs: []string{"id"}, takes: limitFlags, run: limitOrganization,
 		},
 		{
 			name: "organization close", summary: "let nobody in until it is opened again",
@@ -82,13 +86,26 @@ func commands() []command {
 			needs: []string{"id"}, run: func(ctx context.Context, c *call) error { return closeOrganization(ctx, c, false) },
 		},
 		{
-			name: "organization show", summary: "show its settings, and what it has sent today",
+			name: "organization show", summary: "show its settings, and what it has sent",
 			needs: []string{"id"}, run: showOrganization,
+		},
+		{
+			name: "sms stop", summary: "send no text message any more, for any organization",
+			text: "It works at once. What is owed waits, and is sent if texts start again in time. Mail goes on.",
+			run:  func(ctx context.Context, c *call) error { return stopTexts(ctx, c, true) },
+		},
+		{
+			name: "sms start", summary: "send text messages again",
+			run: func(ctx context.Context, c *call) error { return stopTexts(ctx, c, false) },
+		},
+		{
+			name: "sms show", summary: "show whether text messages are stopped, and what this month's cost",
+			run: showTexts,
 		},
 		{
 			name: "invite", summary: "invite the people of a list", text: inviteText,
 			needs:  []string{"csv", "url", "organization"},
-			takes:  []string{"dry-run", "report", "member-type", "role", "locale", "no-notify", "resend", "token-stdin", "quiet"},
+			takes:  []string{"dry-run", "report", "country", "member-type", "role", "locale", "no-notify", "resend", "token-stdin", "quiet"},
 			remote: true, run: runInvite,
 		},
 		{
@@ -97,7 +114,7 @@ func commands() []command {
 				"nothing. It prints a line per check: ok, missing or cannot tell, and below it what to do. It exits with 1\n" +
 				"if something is missing. Give it what the functions have in their environment, by the same variables or\n" +
 				"by flags.",
-			takes: []string{"base-url", "master-key-secret", "sender", "configuration-set", "sms", "sms-monthly-budget",
+			takes: []string{"base-url", "master-key-secret", "sender", "configuration-set", "sms", "sms-budget",
 				"timeout", "json"},
 			run: runDoctor,
 		},
@@ -116,6 +133,8 @@ type options struct {
 	adminEmail, adminFirstName, adminLastName          string
 	locale                                             onboarding.Locale
 	dailySendLimit                                     int
+	country                                            string
+	texts                                              textLimits
 	passwordStdin                                      bool
 	baseURL, masterKeySecret, sender, configurationSet string
 	sms, smsMonthlyBudget                              string
@@ -149,6 +168,12 @@ func newFlags() (*flag.FlagSet, *options) {
 		}
 		return nil
 	})
+	f.Func("country", "`CODE` of the country, such as DE, whose phone numbers are written without a country code",
+		func(s string) (err error) {
+			o.country, err = parseCountry(s)
+			return err
+		})
+	o.texts.define(f)
 	f.BoolVar(&o.passwordStdin, "password-stdin", false, "read the administrator's password from standard input")
 	f.StringVar(&o.baseURL, "base-url", os.Getenv("LATCHKEY_BASE_URL"), "`URL` that links begin with (LATCHKEY_BASE_URL)")
 	f.StringVar(&o.masterKeySecret, "master-key-secret", os.Getenv("LATCHKEY_MASTER_KEY_SECRET"),
@@ -161,7 +186,7 @@ func newFlags() (*flag.FlagSet, *options) {
 		o.sms = s
 		return nil
 	})
-	f.StringVar(&o.smsMonthlyBudget, "sms-monthly-budget", os.Getenv("LATCHKEY_SMS_MONTHLY_BUDGET"),
+	f.StringVar(&o.smsMonthlyBudget, "sms-budget", os.Getenv("LATCHKEY_SMS_MONTHLY_BUDGET"),
 		"`USD` that SMS may cost in a month (LATCHKEY_SMS_MONTHLY_BUDGET)")
 	f.DurationVar(&o.timeout, "timeout", 10*time.Second, "`TIME` that one check may take; 10s if not given")
 	f.BoolVar(&o.json, "json", false, "print JSON, for programs")

@@ -90,8 +90,8 @@ func TestStories(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"table": makeTable, "items": listItems, "exits": exits, "used": used, "signs-in": signsIn,
-			"api": commandAPI, "people": writePeople, "mode": checkMode, "tally": tally, "token": writeToken,
+			"table": makeTable, "items": listItems, "exits": exits, "used": used, "texted": texted, "signs-in": signsIn,
+			"api": commandAPI, "people": writePeople, "numbers": writeNumbers, "mode": checkMode, "tally": tally, "token": writeToken,
 		},
 	})
 }
@@ -162,6 +162,30 @@ func used(ts *testscript.TestScript, _ bool, args []string) {
 		if got != n {
 			ts.Fatalf("took %d, want %d", got, n)
 		}
+	}
+}
+
+// texted pays for texts that an organization sends, each of 0.10 dollars a segment: texted acme +4915112345678. It pays for
+// tomorrow's too, for a story that is told at midnight.
+func texted(ts *testscript.TestScript, neg bool, args []string) {
+	_, s := store(ts)
+	ctx, org, now := context.Background(), onboarding.OrganizationID(args[0]), time.Now()
+	o, err := s.ReadOrganization(ctx, org)
+	check(ts, err)
+	costs := make([]onboarding.Money, len(args)-1)
+	for i := range costs {
+		costs[i] = onboarding.Dollar / 5
+	}
+	n, err := s.ReserveTexts(ctx, org, now, onboarding.TextInvitation, costs, onboarding.TextLimits{PerDay: o.Settings.TextsPerDay, Budget: o.Settings.TextBudget})
+	check(ts, err)
+	spent, err := s.SpendOnTexts(ctx, now, costs, onboarding.Dollar)
+	if neg && errors.Is(err, onboarding.ErrTextsStopped) {
+		check(ts, s.ReturnTexts(ctx, org, now, onboarding.TextInvitation, costs))
+		return
+	}
+	check(ts, err)
+	if neg || n != len(costs) || spent != n {
+		ts.Fatalf("paid for %d, and for %d of all", n, spent)
 	}
 }
 

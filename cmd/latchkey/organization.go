@@ -49,7 +49,7 @@ func createOrganization(ctx context.Context, c *call) error {
 	}
 	o, m, err := founding.Found(ctx, onboarding.FoundCommand{
 		ID: c.id, Name: c.name, Locale: cmp.Or(c.locale, onboarding.Locales[0]),
-		DailySendLimit: c.dailySendLimit, Password: password,
+		DailySendLimit: c.dailySendLimit, Country: c.country, Password: password,
 		Admin: onboarding.Invitee{Address: c.adminEmail, FirstName: c.adminFirstName, LastName: c.adminLastName},
 	})
 	if err != nil {
@@ -84,15 +84,37 @@ func readSecret(in io.Reader, what string) (string, error) {
 	return line, nil
 }
 
+// limitFlags are the flags that organization limits sets something by.
+var limitFlags = []string{"daily-send-limit", "country", "sms-countries", "sms-daily-limit", "sms-monthly-budget"}
+
 func limitOrganization(ctx context.Context, c *call) error {
-	var was int
+	if c.dailySendLimit == 0 && c.country == "" && !c.texts.given() {
+		return usagef("organization limits needs one of --%s; see latchkey help organization limits", strings.Join(limitFlags, ", --"))
+	}
+	var was onboarding.Settings
 	o, err := c.change(ctx, func(o *onboarding.Organization) {
-		was, o.Settings.DailySendLimit = o.Settings.DailySendLimit, c.dailySendLimit
+		was = o.Settings
+		if c.dailySendLimit > 0 {
+			o.Settings.DailySendLimit = c.dailySendLimit
+		}
+		if c.country != "" {
+			o.Settings.Country = c.country
+		}
+		c.texts.set(&o.Settings)
 	})
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(c.out, "%s may mail %d invitations a day; it was %d.\n", o.ID, o.Settings.DailySendLimit, was)
+	is := o.Settings
+	var said strings.Builder
+	if c.dailySendLimit > 0 {
+		fmt.Fprintf(&said, "%s may mail %d invitations a day; it was %d.\n", o.ID, is.DailySendLimit, was.DailySendLimit)
+	}
+	if c.country != "" {
+		fmt.Fprintf(&said, "The country of %s is %s; it was %s.\n", o.ID, is.Country, cmp.Or(was.Country, "none"))
+	}
+	c.texts.tell(&said, o.ID, was, is)
+	_, err = io.WriteString(c.out, said.String())
 	return err
 }
 
@@ -148,7 +170,12 @@ func showOrganization(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	used, err := store.ReadUsage(ctx, id, time.Now())
+	now := time.Now()
+	used, err := store.ReadUsage(ctx, id, now)
+	if err != nil {
+		return err
+	}
+	texted, err := store.ReadTexts(ctx, id, now, onboarding.TextInvitation)
 	if err != nil {
 		return err
 	}
@@ -164,7 +191,16 @@ func showOrganization(ctx context.Context, c *call) error {
 	fmt.Fprintf(w, "invitation lifetime\t%s\n", lifetime(o.Settings.InvitationLifetime))
 	fmt.Fprintf(w, "default locale\t%s\n", o.Settings.DefaultLocale)
 	fmt.Fprintf(w, "daily send limit\t%d\n", o.Settings.DailySendLimit)
-	fmt.Fprintf(w, "sent today (UTC)\t%d\n", used)
+	fmt.Fprintf(w, "mailed today (UTC)\t%d\n", used)
+	fmt.Fprintf(w, "country\t%s\n", cmp.Or(o.Settings.Country, "none"))
+	fmt.Fprintf(w, "sms countries\t%s\n", textedCountries(o.Settings))
+	fmt.Fprintf(w, "sms daily limit\t%d\n", o.Settings.TextsPerDay)
+	fmt.Fprintf(w, "texted today (UTC)\t%d\n", texted.Today)
+	fmt.Fprintf(w, "sms monthly budget\t%s\n", dollars(o.Settings.TextBudget))
+	fmt.Fprintf(w, "spent this month (UTC)\t%s\n", dollars(texted.Spent))
+	if texted.Stopped {
+		fmt.Fprintf(w, "text messages\tstopped, for every organization\n")
+	}
 	return w.Flush()
 }
 

@@ -24,7 +24,7 @@ type report struct {
 const linkColumn = "accept_url"
 
 func (r report) header() []string {
-	columns := []string{"line", "input", "email", "verdict", "reason", "invitation_id"}
+	columns := []string{"line", "input", "address", "verdict", "reason", "invitation_id"}
 	if r.links {
 		columns = append(columns, linkColumn)
 	}
@@ -90,7 +90,7 @@ func recall(rows *csv.Reader, org onboarding.OrganizationID, people []*person) e
 		}
 	}
 	for _, p := range people {
-		if k := known[neutral(p.recipient.Email)]; k != nil && p.verdict == "" {
+		if k := known[neutral(p.recipient.address())]; k != nil && p.verdict == "" {
 			p.before, p.invitation, p.link = k.before, k.invitation, k.link
 		}
 	}
@@ -128,7 +128,7 @@ func (r report) encode(out io.Writer, people []*person) error {
 	w := csv.NewWriter(out)
 	w.Write(r.header())
 	for _, p := range people {
-		row := []string{strconv.Itoa(p.line), p.input, p.recipient.Email, string(p.verdict), p.reason, p.invitation}
+		row := []string{strconv.Itoa(p.line), p.input, p.recipient.address(), string(p.verdict), p.reason, p.invitation}
 		if r.links {
 			row = append(row, p.link)
 		}
