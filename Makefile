@@ -45,6 +45,11 @@ race: ## pass every test under the race detector; needs a C compiler
 	@scripts/setup test
 	go test -race -shuffle=on $(TESTFLAGS) ./...
 
+.PHONY: storm
+storm: ## invite ten thousand people while one in five calls to DynamoDB goes wrong
+	@scripts/setup test
+	LATCHKEY_CROWD=1000 go test ./cmd/local -count=1 -run BadWeather -v $(TESTFLAGS)
+
 .PHONY: lint
 lint: ## read the code with gofmt, vet, staticcheck, govulncheck and cfn-lint
 	@bad=$$(gofmt -l $$(go list -f '{{.Dir}}' ./...)); \

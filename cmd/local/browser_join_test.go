@@ -16,6 +16,8 @@ import (
 var visitsByLink = map[string]func(t *testing.T, w *world, b *tab){
 	"somebody joins by link, waits and is let in":        joinsAndWaits,
 	"somebody joins by link without JavaScript":          joinsByLinkWithoutScript,
+	"somebody joins by link with a phone":                joinsWithAPhone,
+	"somebody is invited by text and forgets":            invitedByTextForgets,
 	"the form of a link says what is wrong":              linkFormSaysWhatIsWrong,
 	"links that nobody joins by":                         deadInviteLinks,
 	"codes and attempts that are over":                   deadCodes,
@@ -53,7 +55,7 @@ func (w *world) code(address string) string {
 func (b *tab) fillInAs(address string) {
 	b.t.Helper()
 	b.fillIn(secret)
-	b.fill("email", address)
+	b.fill("contact", address)
 }
 
 func joinsAndWaits(t *testing.T, w *world, b *tab) {
@@ -113,6 +115,61 @@ func joinsByLinkWithoutScript(t *testing.T, w *world, b *tab) {
 	}
 }
 
+func joinsWithAPhone(t *testing.T, w *world, b *tab) {
+	const phone = "+13035550101"
+	w.set(`{"request_approval":false}`)
+	b.open(w.copied(), http.StatusOK, "Join Acme")
+	if text := b.text("main"); !strings.Contains(text, "Email address or mobile number") {
+		t.Errorf("the page reads %q", text)
+	}
+	b.fillInAs("+44 20 7946 0000")
+	b.press("/join", http.StatusUnprocessableEntity, "Join Acme")
+	if text := b.text("#contact-fault"); !strings.Contains(text, "text messages") {
+		t.Errorf("the fault reads %q", text)
+	}
+	b.fillInAs("(303) 555-0101")
+	b.press("/join", http.StatusOK, "Check your phone")
+	if text := b.text("main"); !strings.Contains(text, phone) {
+		t.Errorf("the page reads %q", text)
+	}
+	if width := evaluate[int](b, "document.documentElement.scrollWidth"); width > phoneWidth {
+		t.Errorf("the page is %d wide", width)
+	}
+	b.fill("code", w.code(phone))
+	b.press("/verify", http.StatusOK, "You’re in")
+	b.press("/sign-out", http.StatusOK, "Sign in to Acme")
+	b.signIn("303 555 0101", secret, http.StatusOK, "You’re signed in")
+}
+
+func invitedByTextForgets(t *testing.T, w *world, b *tab) {
+	const phone = "+13035550102"
+	w.must(http.StatusOK, "POST", "/v1/organizations/"+string(w.acme)+"/invitations", w.admin, `{"recipients":[{"phone":"`+phone+`"}]}`)
+	b.open(b.join()+"/"+w.newest(phone), http.StatusOK, "Join Acme")
+	if text := b.text("main"); !strings.Contains(text, phone) {
+		t.Errorf("the page reads %q", text)
+	}
+	b.fillIn(secret)
+	b.press("/accept", http.StatusOK, "You’re in")
+	b.press("/sign-out", http.StatusOK, "Sign in to Acme")
+	b.follow("/forgotten-password", http.StatusOK, "Forgotten your password?")
+	b.fill("login", "(303) 555-0199") // nobody's: the page is the same
+	b.press("/forgotten-password", http.StatusOK, "Choose a new password")
+	b.follow("/forgotten-password", http.StatusOK, "Forgotten your password?")
+	if err := w.numberRests(phone, 2*time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	b.fill("login", "(303) 555-0102")
+	b.press("/forgotten-password", http.StatusOK, "Choose a new password")
+	b.fill("code", "000000")
+	b.fill("password", "eleven green umbrellas")
+	b.press("/forgotten-password/code", http.StatusUnprocessableEntity, "Choose a new password")
+	b.fill("code", w.code(phone))
+	b.fill("password", "eleven green umbrellas")
+	b.press("/forgotten-password/code", http.StatusOK, "You’re signed in")
+	b.press("/sign-out", http.StatusOK, "Sign in to Acme")
+	b.signIn(phone, "eleven green umbrellas", http.StatusOK, "You’re signed in")
+}
+
 func linkFormSaysWhatIsWrong(t *testing.T, w *world, b *tab) {
 	w.must(http.StatusOK, "PATCH", "/v1/organizations/"+string(w.acme)+"/invite-links/default", w.admin,
 		`{"allowed_domains":[{"domain":"corp.com"}]}`)
@@ -121,14 +178,14 @@ func linkFormSaysWhatIsWrong(t *testing.T, w *world, b *tab) {
 	post()
 	b.fillInAs("pat@example.com")
 	b.press("/join", http.StatusUnprocessableEntity, "Join Acme")
-	if text := b.text("#email-fault"); !strings.Contains(text, "isn’t for that address") {
+	if text := b.text("#contact-fault"); !strings.Contains(text, "isn’t for that address") {
 		t.Errorf("the fault reads %q", text)
 	}
 	post()
 	b.fillIn("short")
-	b.fill("email", "pat@corp.com")
+	b.fill("contact", "pat@corp.com")
 	b.press("/join", http.StatusUnprocessableEntity, "Join Acme")
-	if got := evaluate[string](b, "document.querySelector('#email').value + document.querySelector('#password').value"); got != "pat@corp.com" {
+	if got := evaluate[string](b, "document.querySelector('#contact').value + document.querySelector('#password').value"); got != "pat@corp.com" {
 		t.Errorf("the form keeps %q", got)
 	}
 	b.fill("password", secret)

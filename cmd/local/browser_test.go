@@ -439,7 +439,7 @@ func forgetsPassword(t *testing.T, w *world, b *tab) {
 	b.open(b.join()+"/sign-in", http.StatusOK, "Sign in to Acme")
 	b.follow("/forgotten-password", http.StatusOK, "Forgotten your password?")
 	b.fill("login", "max@example.com")
-	b.press("/forgotten-password", http.StatusOK, "Check your email")
+	b.press("/forgotten-password", http.StatusOK, "Check your messages")
 	link := b.join() + "/password/" + w.newest("max@example.com")
 	b.open(link, http.StatusOK, "Choose a new password")
 	evaluate[bool](b, "document.querySelector('form').noValidate = true")

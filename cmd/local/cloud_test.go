@@ -24,6 +24,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"latchkey/internal/child"
+	"latchkey/internal/dynamolocal"
 	"latchkey/internal/dynamolocal/dynamotest"
 	"latchkey/internal/sam"
 )
@@ -52,8 +53,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// startCloud starts a cloud for one test: on a free port, with a table and state of its own, without schedules. DynamoDB
-// Local, the SES capture and the built functions are shared. What o sets is kept.
+// startCloud starts a cloud for one test: on a free port, with a table and state of its own, without schedules. The SES capture
+// and the built functions are shared, and DynamoDB Local is where it is not the product that runs. What o sets is kept.
 func startCloud(t testing.TB, o options) *cloud {
 	t.Helper()
 	if o.root == "" {
@@ -65,7 +66,9 @@ func startCloud(t testing.TB, o options) *cloud {
 	if o.table == "" {
 		o.table = "local-" + uuid()
 	}
-	if o.dynamodb == "" {
+	if o.dynamodb == "" && o.root == repository {
+		o.dynamodb = ownDynamoDB(t)
+	} else if o.dynamodb == "" {
 		o.dynamodb = dynamotest.URL(t)
 	}
 	if o.ses == "" {
@@ -81,6 +84,18 @@ func startCloud(t testing.TB, o options) *cloud {
 	}
 	t.Cleanup(c.stop)
 	return c
+}
+
+// ownDynamoDB is a database of the test's own. At every write, DynamoDB Local looks through all that the streams hold of its
+// tables: a crowd of one test would slow every other down.
+func ownDynamoDB(t testing.TB) string {
+	t.Helper()
+	server, err := dynamolocal.Start(t.Context(), dynamolocal.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Stop)
+	return server.URL
 }
 
 func sharedSES(t testing.TB) string {

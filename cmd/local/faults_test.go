@@ -140,7 +140,10 @@ func reject(w http.ResponseWriter, c call, status int, ses, dynamodb string) {
 
 // own-cloud [PARAMETER=VALUE ...]
 func (s *story) ownCloud(ts *testscript.TestScript, args []string) {
-	parameters := map[string]string{}
+	parameters, still := map[string]string{}, len(args) > 0 && args[0] == "still"
+	if still {
+		args = args[1:]
+	}
 	for _, a := range args {
 		name, value, ok := strings.Cut(a, "=")
 		if !ok {
@@ -149,7 +152,7 @@ func (s *story) ownCloud(ts *testscript.TestScript, args []string) {
 		parameters[name] = value
 	}
 	var c *cloud
-	c = startCloud(s.t, options{root: repository, parameters: parameters, intercept: s.faults.intercept(func(function string) {
+	c = startCloud(s.t, options{root: repository, parameters: parameters, noStreams: still, intercept: s.faults.intercept(func(function string) {
 		for _, pid := range c.functions[function].pids() {
 			_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended by itself
 		}

@@ -82,6 +82,16 @@ func (w *world) withJoiners() *world {
 
 const memberPrefix = "mem_"
 
+// owner lets somebody in who signs in with a phone. Their number is not texted.
+func (w *world) owner(phone string) {
+	w.t.Helper()
+	answer := w.must(http.StatusOK, "POST", "/v1/organizations/"+string(w.acme)+"/invitations", w.admin,
+		`{"notify":false,"recipients":[{"phone":"`+phone+`"}]}`)
+	link := path.Base(answer["results"].([]any)[0].(map[string]any)["accept_url"].(string))
+	w.must(http.StatusCreated, "POST", "/v1/public/"+string(w.acme)+"/invitations/"+link+"/accept", "",
+		`{"first_name":"Ona","last_name":"Lee","password":"`+secret+`"}`)
+}
+
 // begun begins to join by the invite link, and waits for the code.
 func (w *world) begun(address string) (join, code string) {
 	w.t.Helper()
@@ -216,6 +226,9 @@ var operations = map[string]operation{
 
 	"POST /v1/public/{org}/password-resets":         {public: true, body: `{"login":"a@example.com"}`},
 	"POST /v1/public/{org}/password-resets/{token}": {public: true, body: `{"password":"short"}`},
+	"POST /v1/public/{org}/password-resets/by-code": {
+		public: true, body: `{"login":"(202) 555-0199","code":"000000","password":"` + secret + `"}`,
+	},
 
 	"GET /v1/public/{org}/invitations/{token}":                   {public: true},
 	"POST /v1/public/{org}/invitations/{token}/accept":           {public: true, body: accept},
@@ -448,7 +461,9 @@ func TestWhatIsNotThereLooksTheSameEverywhere(t *testing.T) {
 	}
 
 	// Signing in and asking for a reset: nobody learns who is there.
-	var want string
+	const phone = "+12025550190"
+	w.owner(phone)
+	var want, wrong string
 	for what, try := range map[string][3]string{
 		"no such organization": {"no-such-one", "admin@acme.example", password},
 		"no possible one":      {"../acme", "admin@acme.example", password},
@@ -456,6 +471,8 @@ func TestWhatIsNotThereLooksTheSameEverywhere(t *testing.T) {
 		"no possible login":    {string(w.acme), "\x00", password},
 		"one who is invited":   {string(w.acme), "ann@example.com", password},
 		"a wrong password":     {string(w.acme), "admin@acme.example", secret},
+		"a phone's":            {string(w.acme), phone, password},
+		"nobody's phone":       {string(w.acme), "(202) 555-0198", secret},
 		"a long password":      {string(w.acme), "admin@acme.example", strings.Repeat("x", 2000)},
 	} {
 		got := bare(w.ask("POST", "/v1/sessions", "", signInBody(try[0], try[1], try[2])))
@@ -467,10 +484,16 @@ func TestWhatIsNotThereLooksTheSameEverywhere(t *testing.T) {
 		}
 	}
 	for what, org := range map[string]string{"here": string(w.acme), "nowhere": "no-such-one", "impossible": "A%20"} {
-		for _, login := range []string{"admin@acme.example", "ann@example.com", "nobody@example.com", "rubbish"} {
+		for _, login := range []string{"admin@acme.example", "ann@example.com", "nobody@example.com", "rubbish", phone, "(202) 555-0198"} {
 			answer := w.ask("POST", "/v1/public/"+org+"/password-resets", "", `{"login":"`+login+`"}`)
 			if answer.String() != "202" || string(answer.body) != "{}" {
 				t.Errorf("%s, %q: %s %s", what, login, answer, answer.body)
+			}
+			answer = w.ask("POST", "/v1/public/"+org+"/password-resets/by-code", "", `{"login":"`+login+`","code":"000000","password":"`+secret+`"}`)
+			if got := bare(answer); wrong == "" {
+				wrong = got
+			} else if got != wrong || !strings.HasPrefix(got, "422 validation_failed") {
+				t.Errorf("%s, %q: %s, want %s", what, login, got, wrong)
 			}
 		}
 	}

@@ -77,6 +77,7 @@ var fieldsOf = map[string][]string{
 	"POST /v1/sessions/current/password":               {"current_password", "new_password"},
 	"POST /v1/public/{org}/password-resets":            {"login"},
 	"POST /v1/public/{org}/password-resets/{token}":    {"password"},
+	"POST /v1/public/{org}/password-resets/by-code":    {"login", "code", "password"},
 	"POST /v1/public/{org}/invitations/{token}/accept": {"first_name", "last_name", "password"},
 	"POST /v1/organizations/{org}/invitations": {
 		"member_type", "role", "job_title", "locale", "notify", "on_conflict", "recipients",
@@ -170,7 +171,7 @@ func TestRubbishBodiesAreRefused(t *testing.T) {
 		"no list":      `{"email":"a@example.com"}`,
 		"a text":       `["a@example.com"]`,
 		"null":         `[null]`,
-		"a phone":      `[{"phone":"+491701234567"}]`,
+		"a list":       `[{"phone":["+12025550123"]}]`,
 		"a role":       `[{"email":"a@example.com","role":"admin"}]`,
 		"twice":        `[{"email":"a@example.com","email":"b@example.com"}]`,
 		"in capitals":  `[{"EMAIL":"a@example.com"}]`,
@@ -220,7 +221,7 @@ func TestRubbishBodiesAreRefused(t *testing.T) {
 	w.blamed("POST /v1/public/{org}/links/{token}/join", map[string][]string{
 		"email":      {`""`, `"a"`, `"\"a@corp.com\"@evil.com"`, `"a@example.com\r\nBcc: x@example.com"`, `"a@ｅxample.com"`, `"=?utf-8?q?a?=@example.com"`},
 		"first_name": {`""`, `"https://evil.example"`}, "last_name": {`""`}, "password": {`"short"`, `"annleeannleeannlee"`},
-		"locale": {`"fr"`}, "phone": {`"+491701234567"`}, "role": {`"admin"`}, "member_type": {`"partner"`},
+		"locale": {`"fr"`}, "phone": {`"+12025550123"`, `"x"`, `"+12025550123\u0000"`}, "role": {`"admin"`}, "member_type": {`"partner"`},
 	})
 	w.blamed("POST /v1/public/{org}/joins/{token}/verify", map[string][]string{"token": {`"x"`}})
 	decisions := "POST /v1/organizations/{org}/join-requests/decisions"
@@ -346,7 +347,7 @@ func (w *world) pageRoutes() []string {
 	link := join + w.link
 	return []string{
 		"GET " + join + "sign-in", "POST " + join + "sign-in", "POST " + join + "sign-out", "GET " + join + "welcome",
-		"GET " + join + "forgotten-password", "POST " + join + "forgotten-password",
+		"GET " + join + "forgotten-password", "POST " + join + "forgotten-password", "POST " + join + "forgotten-password/code",
 		"GET " + join + "password/" + w.reset, "POST " + join + "password/" + w.reset,
 		"GET " + link, "POST " + link + "/accept", "POST " + link + "/decline", "POST " + link + "/request-new-link",
 		"GET " + join + w.linkToken, "POST " + join + w.linkToken + "/join",

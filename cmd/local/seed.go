@@ -30,7 +30,7 @@ func seed(ctx context.Context, c *cloud) (login, password string, err error) {
 	}
 	login = "admin@" + organization + ".example"
 	_, _, err = founding.Found(ctx, onboarding.FoundCommand{
-		ID: organization, Name: "Demo", Locale: onboarding.English, DailySendLimit: 1_000_000, Password: password,
+		ID: organization, Name: "Demo", Locale: onboarding.English, Country: "US", DailySendLimit: 1_000_000, Password: password,
 		Admin: onboarding.Invitee{Address: login, FirstName: "Dana", LastName: "Demo"},
 	})
 	if errors.Is(err, &onboarding.Error{Code: onboarding.Conflict}) {

@@ -25,6 +25,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"latchkey/internal/numbers"
 	"latchkey/internal/onboarding"
 	"latchkey/internal/sam"
 	"latchkey/internal/table"
@@ -43,7 +44,7 @@ func TestStories(t *testing.T) {
 	t.Cleanup(func() { logHoldsNoSecret(t, c) })
 	// Those that break things wait longest, and begin.
 	slices.SortStableFunc(scripts, func(a, b string) int { return cmp.Compare(breaks(t, b), breaks(t, a)) })
-	all := atOnce{T: t, running: &sync.WaitGroup{}, slots: make(chan struct{}, 4)}
+	all := atOnce{T: t, running: &sync.WaitGroup{}, slots: make(chan struct{}, 3)}
 	testscript.RunT(all, testscript.Params{
 		Files: scripts, Cmds: words, RequireUniqueNames: true,
 		Setup: func(e *testscript.Env) error {
@@ -115,6 +116,8 @@ var words = map[string]func(ts *testscript.TestScript, neg bool, args []string){
 	"race": word((*story).race),
 	// request NAME METHOD PATH ... keeps a request for later, written as for call.
 	"request": word((*story).request),
+	// at-once NAME... sends kept requests, which have an idempotency key, at once, and prints the sum of their summaries.
+	"at-once": word((*story).atOnce),
 	// meanwhile FUNCTION ACTION[:TEXT] FIRST SECOND sends the first of two kept requests, holds that call of its function
 	// to AWS, sends the second, and lets go when that is answered. Prints how both were answered.
 	"meanwhile": word((*story).meanwhile),
@@ -125,6 +128,11 @@ var words = map[string]func(ts *testscript.TestScript, neg bool, args []string){
 	// crowd N FILE -as NAME invites N people at once. Each line of FILE is a verdict and a recipient; the others are
 	// p1@crowd.example and so on, and all new. Prints the summary.
 	"crowd": word((*story).crowd),
+
+	// paste N FILE -as NAME invites N entries of one pasted text, parted by all that parts entries. Each line of FILE is a verdict
+	// and an entry, and stands somewhere in the text; the others are new addresses and numbers in many spellings. With
+	// again=VERDICT the new ones get that. A preview must have said the same. Prints the summary.
+	"paste": word((*story).paste),
 
 	// status CODE [problem] is what the last answer must have.
 	"status": word((*story).status),
@@ -166,14 +174,18 @@ var words = map[string]func(ts *testscript.TestScript, neg bool, args []string){
 	// the end; prints how many were mailed, and how many mails there were besides.
 	"copies": word((*story).copies),
 
+	// phone-rests DURATION NUMBER lets time pass for a number: all that is known of it moves into the past.
+	"phone-rests": word((*story).phoneRests),
+	// opts-out NUMBER makes its owner ask SNS for no more text messages.
+	"opts-out": word((*story).optsOut),
 	// pass DURATION ORGANIZATION lets time pass: every time in the organization's items moves into the past.
 	"pass": word((*story).pass),
 	// becomes ORGANIZATION LOGIN WHAT makes a member dismissed, or a plain member, or a guest.
 	"becomes": word((*story).becomes),
 	// operator WORDS... is the operator's command line, cmd/latchkey.
 	"operator": word((*story).operator),
-	// own-cloud [PARAMETER=VALUE ...] gives the story a cloud that it may break, or that has other parameters of the
-	// template: own-cloud SmsEnabled=false.
+	// own-cloud [still] [PARAMETER=VALUE ...] gives the story a cloud that it may break, or that has other parameters of the
+	// template: own-cloud SmsEnabled=false. In one that is still, nothing is sent.
 	"own-cloud": word((*story).ownCloud),
 	// fault FUNCTION ACTION KIND [N [TEXT]] makes the next N such calls to AWS, which hold that text, go wrong in one of
 	// the ways that faults_test.go lists. fault none holds that all have.
@@ -260,7 +272,7 @@ func (s *story) operator(ts *testscript.TestScript, args []string) {
 func (s *story) found(name, password string, limit int) (onboarding.OrganizationID, error) {
 	id := name + "-" + s.tag
 	args := []string{"organization", "create", "--id", id, "--name", strings.ToUpper(name[:1]) + name[1:] + " " + s.tag,
-		"--admin-email", "admin@" + name + ".example", "--admin-first-name", "Grace", "--admin-last-name", "Hopper"}
+		"--admin-email", "admin@" + name + ".example", "--admin-first-name", "Grace", "--admin-last-name", "Hopper", "--country", "US"}
 	if limit > 0 {
 		args = append(args, "--daily-send-limit", strconv.Itoa(limit))
 	}
@@ -308,10 +320,7 @@ func (s *story) become(org onboarding.OrganizationID, login, what string) error 
 	if err != nil {
 		return err
 	}
-	address, err := onboarding.ParseEmail(login)
-	if err != nil {
-		return err
-	}
+	address := onboarding.ParseLogin(login, o.Settings.Country, numbers.Plan{})
 	contact, err := store.ReadContact(s.t.Context(), org, onboarding.NewContactID(o.Salt, address))
 	if err != nil {
 		return err

@@ -9,11 +9,12 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-var codeLine = regexp.MustCompile(`(?m)^\s*(\d{6})\s*$`)
+var codeLine = regexp.MustCompile(`(?m)^\s*(\d{6})\b`)
 
 // copyLink reads a link as the session of that name.
 func (s *story) copyLink(ts *testscript.TestScript, args []string) {
@@ -26,7 +27,11 @@ func (s *story) copyLink(ts *testscript.TestScript, args []string) {
 // begin sends the form of a link.
 func (s *story) begin(ts *testscript.TestScript, args []string) {
 	need(ts, args, 3)
-	fields := []string{"POST", "/v1/public/" + args[0] + "/links/" + args[1] + "/join", "email=" + args[2], "first_name=Ann",
+	kind := "email="
+	if !strings.Contains(args[2], "@") {
+		kind = "phone="
+	}
+	fields := []string{"POST", "/v1/public/" + args[0] + "/links/" + args[1] + "/join", kind + args[2], "first_name=Ann",
 		"last_name=Lee", "password=" + secret}
 	s.call(ts, append(fields, args[3:]...))
 	if s.last.status == http.StatusAccepted {
