@@ -11,6 +11,7 @@ func countedRows(ctx context.Context, _ *lab, s *site) ([]row, error) {
 	}{
 		{inviteJob, exactly("calls", 3)},
 		{inviteThousandJob, nil},
+		{inviteTextJob, exactly("calls", 8)},
 		{acceptJob, exactly("calls", 2)},
 		{declineJob, exactly("calls", 2)},
 		{resendJob, nil},

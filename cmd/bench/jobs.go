@@ -30,6 +30,13 @@ var (
 		return repeat(n, func(int) []byte { return s.invitation(1000) }), nil
 	}, created(1000)}
 
+	inviteTextJob = job{"invite one by text", "create-invite", func(_ context.Context, s *site, n int) ([][]byte, error) {
+		return repeat(n, func(int) []byte {
+			return request{method: "POST", path: "/v1/organizations/" + organization + "/invitations", token: s.token,
+				body: map[string]any{"recipients": []map[string]string{{"phone": phone()}}}}.event()
+		}), nil
+	}, created(1)}
+
 	acceptJob = job{"accept", "redeem-link", forPending((*site).acceptance), status(http.StatusCreated)}
 
 	declineJob = job{"decline", "redeem-link", forPending(func(s *site, c onboarding.Contact) []byte {

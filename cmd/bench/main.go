@@ -1,6 +1,6 @@
 // Bench counts and times the jobs that matter, each beside the floor that it stands on, and holds them to their bounds.
 //
-// A file a theme: counted.go, init.go, invite.go, accept.go, list.go and size.go have the rows; the others what
+// A file a theme: counted.go, init.go, invite.go, accept.go, list.go, parse.go and size.go have the rows; the others what
 // these need. DynamoDB Local is not DynamoDB: its times say what our own code adds, and nothing about AWS.
 package main
 
@@ -107,6 +107,7 @@ func measures() []measure {
 		{"init", needs{programs: true, calm: true}, none, initRows},
 		{"zip", needs{programs: true}, none, zipRows},
 		{"counted", needs{}, memory, countedRows},
+		{"parse", needs{calm: true}, none, parseRows},
 		{"resident", needs{programs: true}, memory, residentRows},
 	}
 	timed := needs{calm: true}
