@@ -213,7 +213,7 @@ func TestEveryKindInEveryRegionIsReadAsThePortReadsIt(t *testing.T) {
 func TestWhatPeopleMistypeIsReadAsThePortReadsIt(t *testing.T) {
 	count := tally{}
 	r := rand.New(rand.NewPCG(2, 2))
-	for range 80_000 {
+	for range 200_000 {
 		count.compare(t, mistyped(r, known()[r.IntN(len(known()))]))
 	}
 	count.atLeast(t, 200)
