@@ -107,34 +107,48 @@ func render(t testing.TB, f Facts) Mail {
 	return m
 }
 
+// goldens are the files that a test holds what is written against.
+type goldens []string
+
+// hold compares with a file, or writes it with -update.
+func (g *goldens) hold(t *testing.T, path string, got []byte) {
+	t.Helper()
+	*g = append(*g, path)
+	if *update {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	golden, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, golden) {
+		t.Errorf("%s differs; look at it, then run: go test ./internal/notify -update\ngot:\n%s", path, got)
+	}
+}
+
+// all holds that no other file fits the pattern.
+func (g goldens) all(t *testing.T, pattern string) {
+	t.Helper()
+	have, err := filepath.Glob(pattern)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if slices.Sort(g); !slices.Equal(have, g) {
+		t.Errorf("golden files:\n%q\nwant:\n%q", have, g)
+	}
+}
+
 func TestMailsReadAsInTheGoldenFiles(t *testing.T) {
-	var want []string
+	var want goldens
 	each(t, func(t *testing.T, name string, f Facts) {
 		m := render(t, f)
 		got := fmt.Appendf(nil, "Subject: %s\n\n--- text ---\n%s\n--- html ---\n%s", m.Subject, m.Text, m.HTML)
 		path := filepath.Join("testdata", name+".golden")
-		want = append(want, path)
-		if *update {
-			if err := os.WriteFile(path, got, 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		golden, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !bytes.Equal(got, golden) {
-			t.Errorf("%s differs; look at it, then run: go test ./internal/notify -update\ngot:\n%s", path, got)
-		}
+		want.hold(t, path, got)
 	})
-	have, err := filepath.Glob("testdata/*.golden")
-	if err != nil {
-		t.Fatal(err)
-	}
-	slices.Sort(want)
-	if !slices.Equal(have, want) {
-		t.Errorf("golden files:\n%q\nwant:\n%q", have, want)
-	}
+	want.all(t, "testdata/*.golden")
 }
 
 var (

@@ -1,13 +1,10 @@
 package notify
 
 import (
-	"bytes"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -44,33 +41,14 @@ func renderText(t testing.TB, f Facts) string {
 }
 
 func TestTextsReadAsInTheGoldenFiles(t *testing.T) {
-	var want []string
+	var want goldens
 	eachText(t, func(t *testing.T, name string, f Facts) {
 		text := renderText(t, f)
 		got := fmt.Appendf(nil, "%s\n\n--- %d septets ---\n", text, septetsOf(t, text))
 		path := filepath.Join("testdata", "texts", name+".golden")
-		want = append(want, path)
-		if *update {
-			if err := os.WriteFile(path, got, 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		golden, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !bytes.Equal(got, golden) {
-			t.Errorf("%s differs; look at it, then run: go test ./internal/notify -update\ngot:\n%s", path, got)
-		}
+		want.hold(t, path, got)
 	})
-	have, err := filepath.Glob("testdata/texts/*")
-	if err != nil {
-		t.Fatal(err)
-	}
-	slices.Sort(want)
-	if !slices.Equal(have, want) {
-		t.Errorf("golden files:\n%q\nwant:\n%q", have, want)
-	}
+	want.all(t, "testdata/texts/*")
 }
 
 // tappable finds what a phone makes a link of, generously.

@@ -18,12 +18,12 @@ import (
 
 const (
 	leaseTime       = 15 * time.Second // of which a claim and a handing over take what they need
-	paidLasts       = day
-	decisionLasts   = day             // word of it by text
-	leaseMargin     = 3 * time.Second // a handing over is cut off that long before: whose lease has run out is not sending
+	leaseMargin     = 3 * time.Second  // a handing over is cut off that long before: whose lease has run out is not sending
 	pausedRest      = 5 * time.Minute
 	maxSendAttempts = 10
 	deliverWorkers  = 8
+	paidLasts       = day // what was paid for a text message
+	decisionLasts   = day // word of it by text message
 	backoffBase     = 30 * time.Second
 	backoffCap      = time.Hour
 

@@ -70,6 +70,9 @@ const (
 	OverLimit       InviteVerdict = "limit_reached"
 )
 
+// sends reports whether a message is owed to a recipient of this verdict, if anybody is to be notified.
+func (v InviteVerdict) sends() bool { return v == Created || v == Reopened || v == Resent }
+
 // InviteResult is the answer for one recipient. Contact is set where there is an invitation to show.
 type InviteResult struct {
 	Input   string
@@ -336,8 +339,7 @@ func (b *batch) mail(ctx context.Context, waiting []candidate) error {
 // written counts the candidates that a mail is owed to.
 func (b *batch) written(candidates []candidate) (n int) {
 	for _, c := range candidates {
-		switch b.results[c.place].Verdict {
-		case Created, Reopened, Resent:
+		if b.results[c.place].Verdict.sends() {
 			n++
 		}
 	}
@@ -388,7 +390,7 @@ func (b *batch) text(ctx context.Context, candidates []candidate) error {
 func (b *batch) returnUnused(ctx context.Context, paid []candidate) {
 	var unused []Money
 	for _, c := range paid {
-		if b.written([]candidate{c}) == 0 {
+		if !b.results[c.place].Verdict.sends() {
 			cost, _ := b.Texts.cost(b.caller.Organization, text{to: c.offer.Address, kind: MessageInvitation})
 			unused = append(unused, cost)
 		}

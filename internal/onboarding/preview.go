@@ -54,8 +54,7 @@ func (u Inviting) Preview(ctx context.Context, caller Caller, cmd InviteCommand)
 	}
 	for i, r := range b.results {
 		one := PreviewResult{Input: r.Input, Verdict: r.Verdict, Reason: r.Reason, Address: offers[i].Address}
-		switch r.Verdict {
-		case Created, Reopened, Resent:
+		if r.Verdict.sends() {
 			one.Joins = b.joins(one.Address)
 		}
 		p.Results = append(p.Results, one)
@@ -87,7 +86,7 @@ func (f *forecast) readTexts(ctx context.Context, waiting []candidate) error {
 	f.all, f.stopped = g.Texting.Budget-used.All, used.Stopped
 	var ids []NumberID
 	for _, c := range waiting {
-		if c.offer.Address.Kind == Phone {
+		if f.cmd.Notify && c.offer.Address.Kind == Phone {
 			ids = append(ids, newNumberID(c.offer.Address))
 		}
 	}
@@ -115,7 +114,7 @@ func (f *forecast) run(ctx context.Context, waiting []candidate) error {
 			}
 		}
 		switch {
-		case !f.cmd.Notify || f.written([]candidate{c}) == 0:
+		case !f.cmd.Notify || !r.Verdict.sends():
 		case mailed:
 			f.mails--
 		default:

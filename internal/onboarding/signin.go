@@ -80,34 +80,35 @@ func (u SigningIn) SignIn(ctx context.Context, org OrganizationID, login, passwo
 // find counts an attempt and looks a login up. Where there is nobody, or no such organization, it answers zero values after
 // the same reads and writes.
 func (u SigningIn) find(ctx context.Context, org OrganizationID, login, source, act string, window time.Duration, perLogin, perSource int) (
-	o Organization, id ContactID, m Member, c Credentials, err error) {
+	o Organization, a Address, m Member, c Credentials, err error) {
 	o, err = u.Store.ReadOrganization(ctx, org)
 	if errors.Is(err, ErrNotFound) {
 		org = "" // whoever makes handles up is counted in one place
 	} else if err != nil {
-		return o, id, m, c, err
+		return o, a, m, c, err
 	}
-	id = NewContactID(o.Salt, ParseLogin(login, o.Settings.Country, u.Texts.Numbers))
+	a = ParseLogin(login, o.Settings.Country, u.Texts.Numbers)
+	id := NewContactID(o.Salt, a)
 	until := u.World.Now().Truncate(window).Add(window)
 	for _, count := range []struct {
 		subject string
 		limit   int
 	}{{act + "#source#" + source, perSource}, {act + "#login#" + id.String(), perLogin}} {
 		if err = u.Store.CountAttempt(ctx, org, count.subject, until, count.limit); errors.Is(err, ErrLimit) {
-			return o, id, m, c, &Error{Code: TooManyAttempts, Message: "Too many attempts. Wait a little.", RetryAfter: until.Sub(u.World.Now())}
+			return o, a, m, c, &Error{Code: TooManyAttempts, Message: "Too many attempts. Wait a little.", RetryAfter: until.Sub(u.World.Now())}
 		} else if err != nil {
-			return o, id, m, c, err
+			return o, a, m, c, err
 		}
 	}
 	contact, err := u.Store.ReadContact(ctx, org, id)
 	if err != nil && !errors.Is(err, ErrNotFound) {
-		return o, id, m, c, err
+		return o, a, m, c, err
 	}
 	m, c, err = u.Store.ReadCredentials(ctx, org, contact.Member)
 	if errors.Is(err, ErrNotFound) {
 		err = nil
 	}
-	return o, id, m, c, err
+	return o, a, m, c, err
 }
 
 // ParseLogin reads an email address, or a phone number as somebody in region writes it. What is neither answers an address that
@@ -162,7 +163,7 @@ func (u SigningIn) ChangePassword(ctx context.Context, caller Caller, current, n
 // RequestReset sends a way to set the password to the address, a link to a mailbox and a code to a phone, if it is a member's
 // who may sign in or is yet to be activated. The answer is the same for everybody.
 func (u SigningIn) RequestReset(ctx context.Context, org OrganizationID, login, source string) error {
-	o, id, m, credentials, err := u.find(ctx, org, login, source, "reset", resetWindow, resetsPerLogin, resetsPerSource)
+	o, a, m, credentials, err := u.find(ctx, org, login, source, "reset", resetWindow, resetsPerLogin, resetsPerSource)
 	if err != nil {
 		return err
 	}
@@ -173,18 +174,14 @@ func (u SigningIn) RequestReset(ctx context.Context, org OrganizationID, login, 
 	case m.Status == MemberPendingActivation:
 		kind = MessagePasswordSet
 	}
-	if m.Status != MemberActive && m.Status != MemberPendingActivation {
-		m.ID = MemberID(id) // nobody: the write below is made all the same, and refused
-	}
-	msg := newMessage(u.World, kind, m.Locale, reset.Round)
-	if a := ParseLogin(login, o.Settings.Country, u.Texts.Numbers); a.Kind == Phone {
-		room, err := u.Texts.countNumber(ctx, a, msg.ID, msg.At)
-		if err != nil {
+	msg, room := newMessage(u.World, kind, m.Locale, reset.Round), true
+	if a.Kind == Phone {
+		if room, err = u.Texts.countNumber(ctx, a, msg.ID, msg.At); err != nil {
 			return err
 		}
-		if !room {
-			m.ID = MemberID(id)
-		}
+	}
+	if !room || m.Status != MemberActive && m.Status != MemberPendingActivation {
+		m.ID = MemberID(NewContactID(o.Salt, a)) // nobody: the write below is made all the same, and refused
 	}
 	err = u.Store.OweReset(ctx, org, m, credentials.Reset, reset, msg)
 	if errors.Is(err, ErrConflict) {

@@ -26,7 +26,7 @@ const (
 // ReserveSends counts sends of the day in one conditional update: in all, and by inviter. Where less than want is left it
 // takes what is left. A repeated update whose answer was lost counts twice, which errs on the side of sending less.
 func (t *Table) ReserveSends(ctx context.Context, org onboarding.OrganizationID, day time.Time, inviter onboarding.MemberID, want, limit int) (int, error) {
-	for n := min(want, limit); n > 0; {
+	return takeUpTo(want, limit, func(n int) (int, error) {
 		old, err := t.update(ctx, change{
 			key:       usageKey(org, day),
 			set:       "ADD #email :n, #inviter :n SET #expires_at_ttl = :ttl",
@@ -34,16 +34,22 @@ func (t *Table) ReserveSends(ctx context.Context, org onboarding.OrganizationID,
 			vals:      map[string]any{":n": n, ":room": limit - n, ":ttl": day.Add(usageKept).Unix()},
 			names:     map[string]string{"#inviter": "by_" + inviter.Key()},
 		}, onboarding.ErrLimit, types.ReturnValueNone)
-		if !errors.Is(err, onboarding.ErrLimit) {
-			return n, err
-		}
-		var usage struct {
-			Email int `dynamodbav:"email"`
-		}
-		if err := decode(old, &usage); err != nil {
+		return number(old["email"]), err
+	})
+}
+
+// takeUpTo takes as many of a counter as there is room for, and answers how many. take answers ErrLimit where that was too many,
+// and what is used already.
+func takeUpTo(want, limit int, take func(n int) (used int, err error)) (int, error) {
+	for n := min(want, limit); n > 0; {
+		used, err := take(n)
+		switch {
+		case err == nil:
+			return n, nil
+		case !errors.Is(err, onboarding.ErrLimit):
 			return 0, err
 		}
-		n = min(n-1, limit-usage.Email)
+		n = min(n-1, limit-used)
 	}
 	return 0, nil
 }

@@ -128,22 +128,15 @@ func onlyOnce(o *dynamodb.Options) { o.RetryMaxAttempts = 1 }
 
 // CountPrefix counts texts to a block of numbers. Where less than want is left it takes what is left.
 func (t *Table) CountPrefix(ctx context.Context, prefix string, until time.Time, want, limit int) (int, error) {
-	for n := min(want, limit); n > 0; {
+	return takeUpTo(want, limit, func(n int) (int, error) {
 		old, err := t.update(ctx, change{
 			key:       prefixKey(prefix, until),
 			set:       "ADD #texts :n SET #expires_at_ttl = :ttl",
 			condition: "attribute_not_exists(#texts) OR #texts <= :room",
 			vals:      map[string]any{":n": n, ":room": limit - n, ":ttl": until.Unix()},
 		}, onboarding.ErrLimit, types.ReturnValueNone)
-		if !errors.Is(err, onboarding.ErrLimit) {
-			if err != nil {
-				n = 0
-			}
-			return n, err
-		}
-		n = min(n-1, limit-number(old["texts"]))
-	}
-	return 0, nil
+		return number(old["texts"]), err
+	})
 }
 
 // numberItem is what is known of a number: when it was last texted, and whether its owner has opted out.
