@@ -20,9 +20,10 @@ const (
 type ApproveStore interface {
 	// ReadMember returns ErrNotFound if there is none.
 	ReadMember(ctx context.Context, org OrganizationID, id MemberID) (Member, error)
-	// WriteDecision writes the member as decided, and owes what is owed in place of whatever was, if the member is still in
-	// status from and at version; else ErrConflict. A write whose answer was lost recognises itself by m.Request.ID.
-	WriteDecision(ctx context.Context, m Member, from MemberStatus, version int64, owed []Message) error
+	// WriteDecision writes the member as decided in place of the member as they were read, and owes what is owed in place of
+	// whatever was; else ErrConflict. ErrPlaceGone and ErrSeatsFull are as of JoinStore's Admit.
+	WriteDecision(ctx context.Context, before, after Member, owed []Message, seats int) error
+	PlaceReader
 }
 
 // Approving is the use case: administrators decide who waits.
@@ -39,6 +40,10 @@ type Decision struct {
 	Role      Role
 	JobTitle  *string
 	Reason    string // of a rejection
+
+	Departments *[]DepartmentID
+	Groups      *[]GroupID
+	Pointer     string // where the decision stands in the request, for what is wrong with its places
 }
 
 // RequestFilter narrows a list of join requests. What is zero filters nothing.
@@ -81,7 +86,18 @@ func (u Approving) Decide(ctx context.Context, caller Caller, d Decision, match 
 		if !d.Approve {
 			offer = Offer{Employee, RoleMember} // whatever they asked to be, it can be refused
 		}
-		if v := DecideRequest(caller.Member.Actor(), m.ID, offer); !v.Stands() {
+		var s Standing
+		if d.Approve {
+			next, named := changePlacement(m.Placement, d.Departments, d.Groups)
+			var err error
+			if s, err = stand(ctx, u.Store, caller.Member, next); err != nil {
+				return nil, err
+			}
+			if err := s.known(d.Pointer, named); err != nil {
+				return nil, err
+			}
+		}
+		if v := DecideRequest(m.ID, Case{Actor: caller.Member.Actor(), Offer: offer, Places: s.Places, Firm: m.Firm}); !v.Stands() {
 			return nil, Refuse(Forbidden, v.Sentence)
 		}
 		if d.Approve && caller.Organization.Closed {
@@ -94,6 +110,9 @@ func (u Approving) Decide(ctx context.Context, caller Caller, d Decision, match 
 			return []Message{newMessage(u.World, MessageJoinRejected, m.Locale, 0)}, nil
 		}
 		m.Status, m.JoinedAt, m.Type, m.Role = MemberActive, now, offer.Type, offer.Role
+		gone := m.Skipped
+		m.stand(s)
+		m.Skipped = append(gone, m.Skipped...)
 		if d.JobTitle != nil {
 			m.JobTitle = *d.JobTitle
 		}
@@ -104,7 +123,7 @@ func (u Approving) Decide(ctx context.Context, caller Caller, d Decision, match 
 // Reopen puts a rejected request back into the queue, as old as it is.
 func (u Approving) Reopen(ctx context.Context, caller Caller, id MemberID, match func(Member) bool, requestID string) (Member, error) {
 	return u.change(ctx, caller, id, match, requestID, MemberRejected, func(m *Member) ([]Message, error) {
-		if v := DecideRequest(caller.Member.Actor(), m.ID, Offer{Employee, RoleMember}); !v.Stands() {
+		if v := DecideRequest(m.ID, Case{Actor: caller.Member.Actor(), Offer: Offer{Employee, RoleMember}}); !v.Stands() {
 			return nil, Refuse(Forbidden, v.Sentence)
 		}
 		m.Status, m.Request = MemberPendingApproval, Request{At: m.Request.At, Rule: m.Request.Rule}
@@ -136,17 +155,24 @@ func (u Approving) change(ctx context.Context, caller Caller, id MemberID, match
 		if !match(m) {
 			return Member{}, Refuse(VersionMismatch, "The request has changed since you read it.")
 		}
-		seen := m.Version
+		before := m
 		owed, err := decide(&m)
 		if err != nil {
 			return m, err
 		}
-		m.UpdatedAt, m.Version, m.Request.ID = u.World.Instant(), seen+1, requestID
-		if err = u.Store.WriteDecision(ctx, m, from, seen, owed); !errors.Is(err, ErrConflict) {
+		m.UpdatedAt, m.Version, m.Request.ID = u.World.Instant(), before.Version+1, requestID
+		switch err = u.Store.WriteDecision(ctx, before, m, owed, caller.Organization.Settings.Seats); {
+		case errors.Is(err, ErrSeatsFull):
+			return m, errSeatsFull()
+		case !errors.Is(err, ErrConflict) && !errors.Is(err, ErrPlaceGone):
 			return m, err
 		}
 	}
 	return Member{}, errBusy()
+}
+
+func errSeatsFull() *Error {
+	return Refuse(SeatsFull, "All seats of the organization are taken. Dismiss somebody, or ask the operator for more.")
 }
 
 func (c Caller) mayApprove() error {
@@ -197,7 +223,7 @@ func (u Approving) decideOne(ctx context.Context, caller Caller, d Decision, req
 		r.Verdict = DecisionNotFound
 	case AlreadyProcessed:
 		r.Verdict, r.Member = DecisionTooLate, &m
-	case Forbidden, OrganizationClosed:
+	case Forbidden, OrganizationClosed, SeatsFull:
 		r.Verdict, r.Member = DecisionDenied, &m
 	default:
 		return err

@@ -27,6 +27,8 @@ type ConfigureStore interface {
 	ReplaceLink(ctx context.Context, org OrganizationID, l InviteLink, version int64) error
 	// ReadMember returns ErrNotFound if there is none.
 	ReadMember(ctx context.Context, org OrganizationID, id MemberID) (Member, error)
+	PlaceReader
+	PartnerReader
 }
 
 // Configuring is the use case: what an organization decides about joining.
@@ -70,10 +72,30 @@ type LinkChange struct {
 	Domains   *[]Domain
 	MaxUses   *int
 	ExpiresAt *time.Time // zero: never
+
+	Departments *[]DepartmentID
+	Groups      *[]GroupID
 }
 
-// apply changes the link, and makes the caller answer for it from then on.
-func (c LinkChange) apply(l InviteLink, caller Caller, now time.Time) (InviteLink, error) {
+// placement is where people of a placement stand after the change, and of that what the change names.
+func (c LinkChange) placement(p Placement) (next, named Placement) {
+	return changePlacement(p, c.Departments, c.Groups)
+}
+
+func changePlacement(p Placement, departments *[]DepartmentID, groups *[]GroupID) (next, named Placement) {
+	if departments != nil {
+		p.Departments, named.Departments = *departments, *departments
+	}
+	if groups != nil {
+		p.Groups, named.Groups = *groups, *groups
+	}
+	return p, named
+}
+
+// apply changes the link, and makes the caller answer for it from then on. Places that it does not name and that have gone are
+// skipped when somebody joins.
+func (u Configuring) apply(ctx context.Context, c LinkChange, l InviteLink, caller Caller) (InviteLink, error) {
+	now := u.World.Instant()
 	if c.Label != nil {
 		l.Label = *c.Label
 	}
@@ -97,10 +119,19 @@ func (c LinkChange) apply(l InviteLink, caller Caller, now time.Time) (InviteLin
 	if l.Terms.Approval == NeverApprove && !caller.Member.Actor().admin() {
 		return l, InvalidField("/approval", "not_allowed", "Only the link of an administrator lets people in without approval.")
 	}
+	next, named := c.placement(l.Placement)
+	s, err := stand(ctx, u.Store, caller.Member, next)
+	if err != nil {
+		return l, err
+	}
+	if err := s.known("", named); err != nil {
+		return l, err
+	}
+	l.Placement = next
 	// A link can be made ready while joining by link is switched off.
 	settings := caller.Organization.Settings
 	settings.AllowLinkRegistration = true
-	if v := Decide(settings, l.caseOf(caller.Member.Actor(), Address{})); !v.Stands() {
+	if v := Decide(settings, l.caseOf(caller.Member.Actor(), Address{}, s.Places)); !v.Stands() {
 		return l, Refuse(Forbidden, v.Sentence)
 	}
 	return l, nil
@@ -110,7 +141,7 @@ func (c LinkChange) apply(l InviteLink, caller Caller, now time.Time) (InviteLin
 // request finds what it made.
 func (u Configuring) CreateLink(ctx context.Context, caller Caller, c LinkChange, requestID string) (InviteLink, error) {
 	if !caller.Rights().Invite {
-		return InviteLink{}, Refuse(Forbidden, caller.offers(Offer{Employee, RoleMember}).Sentence)
+		return InviteLink{}, Refuse(Forbidden, caller.offers(Offer{Employee, RoleMember}, nil, Firm{}).Sentence)
 	}
 	if c.Label == nil || *c.Label == "" {
 		return InviteLink{}, InvalidField("/label", "required", "This is required.")
@@ -125,7 +156,7 @@ func (u Configuring) CreateLink(ctx context.Context, caller Caller, c LinkChange
 	if life := caller.Organization.Settings.LinkLifetime; life > 0 {
 		l.ExpiresAt = now.Add(life)
 	}
-	if l, err = c.apply(l, caller, now); err != nil {
+	if l, err = u.apply(ctx, c, l, caller); err != nil {
 		return InviteLink{}, err
 	}
 	if err = u.Store.CreateLink(ctx, caller.Organization.ID, l); errors.Is(err, ErrConflict) {
@@ -146,7 +177,7 @@ func (u Configuring) Link(ctx context.Context, caller Caller, id LinkID) (Invite
 // ChangeLink changes a link.
 func (u Configuring) ChangeLink(ctx context.Context, caller Caller, id LinkID, match LinkMatch, requestID string, c LinkChange) (InviteLink, error) {
 	return u.change(ctx, caller, id, match, requestID, func(l InviteLink) (InviteLink, error) {
-		return c.apply(l, caller, u.World.Instant())
+		return u.apply(ctx, c, l, caller)
 	})
 }
 
@@ -168,7 +199,7 @@ func (u Configuring) EnableLink(ctx context.Context, caller Caller, id LinkID, m
 			return l, errUnchanged
 		}
 		l.Disabled = false
-		return LinkChange{}.apply(l, caller, u.World.Instant())
+		return u.apply(ctx, LinkChange{}, l, caller)
 	})
 }
 
@@ -179,7 +210,7 @@ func (u Configuring) RotateLink(ctx context.Context, caller Caller, id LinkID, m
 			return l, Refuse(Conflict, "This link cannot be made anew any more. Make another one.")
 		}
 		l.Round, l.Nonce = l.Round+1, u.World.Nonce()
-		return LinkChange{}.apply(l, caller, u.World.Instant())
+		return u.apply(ctx, LinkChange{}, l, caller)
 	})
 }
 
@@ -251,6 +282,8 @@ type Hypothesis struct {
 	Offer   Offer
 	Inviter MemberID
 	Link    LinkID
+
+	Placement Placement // of an invitation; a link has its own
 }
 
 // Evaluate says what the policy would say. It writes nothing and sends nothing.
@@ -262,6 +295,7 @@ func (u Configuring) Evaluate(ctx context.Context, caller Caller, h Hypothesis) 
 	if h.Channel == ChannelInviteLink {
 		return u.evaluateLink(ctx, caller, h)
 	}
+	inviter := caller.Member
 	if !h.Inviter.IsZero() {
 		m, err := u.Store.ReadMember(ctx, caller.Organization.ID, h.Inviter)
 		if errors.Is(err, ErrNotFound) {
@@ -270,9 +304,24 @@ func (u Configuring) Evaluate(ctx context.Context, caller Caller, h Hypothesis) 
 		if err != nil {
 			return Verdict{}, err
 		}
-		c.Actor = m.Actor()
+		c.Actor, inviter = m.Actor(), m
 	}
 	c.Offer = c.Offer.or(h.Offer)
+	s, err := stand(ctx, u.Store, inviter, h.Placement)
+	if err != nil {
+		return Verdict{}, err
+	}
+	if err := s.known("", h.Placement); err != nil {
+		return Verdict{}, err
+	}
+	c.Places = s.Places
+	if h.Address.Kind == Email && c.Offer.Type == Partner {
+		firms, err := u.Store.ReadFirms(ctx, []string{h.Address.Domain()})
+		if err != nil {
+			return Verdict{}, err
+		}
+		c.Firm = firms[h.Address.Domain()]
+	}
 	return u.judge(caller.Organization, c, nil), nil
 }
 
@@ -284,15 +333,11 @@ func (u Configuring) evaluateLink(ctx context.Context, caller Caller, h Hypothes
 	if err != nil {
 		return Verdict{}, err
 	}
-	owner := l.Owner
-	if !owner.Itself {
-		m, err := u.Store.ReadMember(ctx, o.ID, owner.ID)
-		if err != nil && !errors.Is(err, ErrNotFound) {
-			return Verdict{}, err
-		}
-		owner = m.Actor()
+	open := OpenLink{Organization: o, Link: l}
+	if err := open.judge(ctx, u.Store, true); err != nil {
+		return Verdict{}, err
 	}
-	c := l.caseOf(owner, h.Address)
+	c := open.caseOf(h.Address)
 	c.Proven, c.Offer = h.Proven, c.Offer.or(h.Offer)
 	return u.judge(o, c, l.refusal(o, u.World.Instant())), nil
 }

@@ -47,7 +47,7 @@ type Claimed struct {
 	Lease        string
 	Contact      *Contact
 	Member       *Member
-	Reset        Reset // the member's
+	Credentials  Credentials // the member's
 	Join         *Join
 	Notice       *Notice
 }
@@ -88,6 +88,7 @@ type Letter struct {
 	Inviter      string
 	Applicant    string // who asks for a new link
 	Code         string // six digits; MessageJoinCode and MessagePasswordCode alone
+	Password     string // MessageMemberAdded alone
 	Count        int    // how many wait; MessageJoinRequests alone
 	Link         string
 	Until        time.Time
@@ -348,14 +349,31 @@ func (u Delivering) composeToMember(l *Letter, c Claimed) bool {
 	case MessageJoinRejected:
 		return m.Status == MemberRejected && !stale
 	}
-	l.Until = c.Reset.ExpiresAt
-	wanted := c.Reset.Open(u.World.Now()) && c.Reset.Round == c.Message.Round && (m.Status == MemberActive || m.Status == MemberPendingActivation)
+	switch l.Kind {
+	case MessageMemberAdded:
+		return u.composeTemporary(l, c)
+	case MessageContactCode:
+		change := c.Credentials.Change
+		l.To, l.Until, l.Code = change.Address, change.EndsAt, u.Keys.ContactCode(org, m.ID, change).Reveal()
+		return l.Code != "" && change.open(u.World.Now()) && change.Round == c.Message.Round && m.Status == MemberActive
+	}
+	reset := c.Credentials.Reset
+	l.Until = reset.ExpiresAt
+	wanted := reset.Open(u.World.Now()) && reset.Round == c.Message.Round && m.Status.Placed()
 	if l.Kind == MessagePasswordCode {
-		l.Code = u.Keys.ResetCode(org, m.ID, c.Reset).Reveal()
+		l.Code = u.Keys.ResetCode(org, m.ID, reset).Reveal()
 		return wanted && l.Code != ""
 	}
-	l.Link = u.page(org, "password/"+u.Keys.Derive(PurposePassword, org, m.ID, c.Reset.Round, c.Reset.Nonce).Reveal())
+	l.Link = u.page(org, "password/"+u.Keys.Derive(PurposePassword, org, m.ID, reset.Round, reset.Nonce).Reveal())
 	return wanted
+}
+
+// composeTemporary reports whether a one-time password is still worth sending, and may be.
+func (u Delivering) composeTemporary(l *Letter, c Claimed) bool {
+	t, org := c.Credentials.Temporary, l.Organization
+	l.Password, l.Until, l.Link = u.Keys.OneTimePassword(org.ID, c.Member.ID, t).Reveal(), t.ExpiresAt, u.page(org.ID, "sign-in")
+	return l.Password != "" && t.Opens(u.World.Now()) && t.Round == c.Message.Round && c.Member.Status == MemberActive &&
+		!org.Settings.ForbidMailedPasswords
 }
 
 // composeCode reports whether the code is still worth sending. There is no link in the letter: it would lead the owner of a
@@ -372,6 +390,9 @@ func (u Delivering) composeInvitation(ctx context.Context, l Letter, c Claimed) 
 	i, org, now := c.Contact.Invitation, l.Organization, u.World.Now()
 	l.To, l.Recipient, l.Inviter, l.Until = c.Contact.Address, i.FirstName, i.InviterName, i.ExpiresAt
 	switch {
+	case c.Message.Kind == MessageContactChanged:
+		l.Inviter = ""
+		return l, unwanted{}, nil
 	case !c.Contact.Invited || i.Round != c.Message.Round || i.Status != InvitationPending:
 		return l, unwanted{silent: true}, nil
 	case org.Closed:

@@ -219,7 +219,7 @@ func (p *post) owe(address string, edits ...func(*onboarding.Claimed)) onboardin
 func (p *post) oweReset(edits ...func(*onboarding.Claimed)) onboarding.Owed {
 	m := p.admin
 	c := onboarding.Claimed{Organization: acme, Member: &m,
-		Reset: onboarding.Reset{Nonce: nonce, Round: 3, ExpiresAt: p.Now().Add(time.Hour)},
+		Credentials: onboarding.Credentials{Reset: onboarding.Reset{Nonce: nonce, Round: 3, ExpiresAt: p.Now().Add(time.Hour)}},
 		Message: onboarding.Message{ID: "M1", Kind: onboarding.MessagePasswordReset, Locale: onboarding.German,
 			At: p.Now(), Round: 3}}
 	for _, edit := range edits {
@@ -395,9 +395,9 @@ func TestNothingIsMailedThatIsNotWantedAnyMore(t *testing.T) {
 			p.store.organizations[acme] = onboarding.Organization{ID: acme, Closed: true}
 			return p.owe("ann@example.com")
 		},
-		"a reset that has expired":        reset(func(c *onboarding.Claimed) { c.Reset.ExpiresAt = newClock().Now() }),
-		"a reset that was used":           reset(func(c *onboarding.Claimed) { c.Reset.Nonce = nil }),
-		"a reset of a later round":        reset(func(c *onboarding.Claimed) { c.Reset.Round = 4 }),
+		"a reset that has expired":        reset(func(c *onboarding.Claimed) { c.Credentials.Reset.ExpiresAt = newClock().Now() }),
+		"a reset that was used":           reset(func(c *onboarding.Claimed) { c.Credentials.Reset.Nonce = nil }),
+		"a reset of a later round":        reset(func(c *onboarding.Claimed) { c.Credentials.Reset.Round = 4 }),
 		"a reset of a dismissed member":   reset(func(c *onboarding.Claimed) { c.Member.Status = onboarding.MemberDismissed }),
 		"a request to somebody dismissed": request(func(m *onboarding.Member) { m.Status = onboarding.MemberDismissed }),
 		"a request to nobody": func(p *post) onboarding.Owed {

@@ -33,6 +33,7 @@ type FoundCommand struct {
 	Admin          Invitee
 	Locale         Locale
 	DailySendLimit int    // 0: the default
+	Seats          int    // 0: no limit
 	Country        string // ISO 3166-1; may be empty
 	Password       string
 }
@@ -61,12 +62,13 @@ func (u Founding) Found(ctx context.Context, cmd FoundCommand) (Organization, Me
 	}
 	o := Organization{ID: id, Name: name, Salt: append(u.World.Nonce(), u.World.Nonce()...), Settings: DefaultSettings(), Version: 1}
 	o.Settings.DefaultLocale, o.Settings.Country = cmd.Locale, cmd.Country
+	o.Settings.Seats = cmd.Seats
 	if cmd.DailySendLimit > 0 {
 		o.Settings.DailySendLimit = cmd.DailySendLimit
 	}
 	now := u.World.Instant()
 	m := Member{ID: NewMemberID(u.World), Organization: id, Status: MemberPendingActivation, Type: Employee, Role: RoleAdmin,
-		FirstName: first, LastName: last, Email: address.Value, Locale: cmd.Locale, CreatedAt: now, UpdatedAt: now, Version: 1}
+		FirstName: first, LastName: last, Email: address.Value, Locale: cmd.Locale, Placement: Placement{}.forType(Employee), CreatedAt: now, UpdatedAt: now, Version: 1}
 	var credentials Credentials
 	var owed []Message
 	if cmd.Password != "" {

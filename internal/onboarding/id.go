@@ -156,6 +156,112 @@ func (id LinkID) String() string {
 // IsDefault reports whether this is the link that every organization has.
 func (id LinkID) IsDefault() bool { return id == LinkID{} }
 
+// DepartmentID names a department; the zero value is the root, which every organization has from the start.
+type DepartmentID ulid.ULID
+
+const (
+	departmentPrefix = "dep_"
+	rootDepartmentID = "root"
+)
+
+// ParseDepartmentID reads root, or dep_ and a ULID in upper case.
+func ParseDepartmentID(s string) (DepartmentID, error) {
+	id, err := ParseDepartmentKey(strings.TrimPrefix(s, departmentPrefix))
+	if err != nil || id.String() != s {
+		return DepartmentID{}, fmt.Errorf("a department id is %s, or begins with %s", rootDepartmentID, departmentPrefix)
+	}
+	return id, nil
+}
+
+// ParseDepartmentKey reads the bare form that keys are made of.
+func ParseDepartmentKey(s string) (DepartmentID, error) {
+	if s == rootDepartmentID {
+		return DepartmentID{}, nil
+	}
+	u, err := ulid.ParseStrict(s)
+	if err != nil || u.String() != s || u == (ulid.ULID{}) {
+		return DepartmentID{}, fmt.Errorf("a department id is %s or a ULID of 26 upper-case characters", rootDepartmentID)
+	}
+	return DepartmentID(u), nil
+}
+
+// Key is the bare form.
+func (id DepartmentID) Key() string {
+	if id.IsRoot() {
+		return rootDepartmentID
+	}
+	return ulid.ULID(id).String()
+}
+
+func (id DepartmentID) String() string {
+	if id.IsRoot() {
+		return rootDepartmentID
+	}
+	return departmentPrefix + id.Key()
+}
+
+// IsRoot reports whether this is the department that every organization has.
+func (id DepartmentID) IsRoot() bool { return id == DepartmentID{} }
+
+// GroupID is a ULID.
+type GroupID ulid.ULID
+
+const groupPrefix = "grp_"
+
+// ParseGroupID reads grp_ and a ULID in upper case.
+func ParseGroupID(s string) (GroupID, error) {
+	text, ok := strings.CutPrefix(s, groupPrefix)
+	if !ok {
+		return GroupID{}, fmt.Errorf("a group id begins with %s", groupPrefix)
+	}
+	return ParseGroupKey(text)
+}
+
+// ParseGroupKey reads the bare ULID that keys are made of.
+func ParseGroupKey(s string) (GroupID, error) {
+	u, err := ulid.ParseStrict(s)
+	if err != nil || u.String() != s || u == (ulid.ULID{}) {
+		return GroupID{}, fmt.Errorf("a group id is a ULID of 26 upper-case characters")
+	}
+	return GroupID(u), nil
+}
+
+// Key is the bare ULID.
+func (id GroupID) Key() string { return ulid.ULID(id).String() }
+
+func (id GroupID) String() string { return groupPrefix + id.Key() }
+
+// APIKeyID is a ULID.
+type APIKeyID ulid.ULID
+
+const apiKeyPrefix = "key_"
+
+// ParseAPIKeyID reads key_ and a ULID in upper case.
+func ParseAPIKeyID(s string) (APIKeyID, error) {
+	text, ok := strings.CutPrefix(s, apiKeyPrefix)
+	if !ok {
+		return APIKeyID{}, fmt.Errorf("the id of an API key begins with %s", apiKeyPrefix)
+	}
+	return ParseAPIKeyKey(text)
+}
+
+// ParseAPIKeyKey reads the bare ULID that keys and tokens are made of.
+func ParseAPIKeyKey(s string) (APIKeyID, error) {
+	u, err := ulid.ParseStrict(s)
+	if err != nil || u.String() != s || u == (ulid.ULID{}) {
+		return APIKeyID{}, fmt.Errorf("the id of an API key is a ULID of 26 upper-case characters")
+	}
+	return APIKeyID(u), nil
+}
+
+// Key is the bare ULID.
+func (id APIKeyID) Key() string { return ulid.ULID(id).String() }
+
+func (id APIKeyID) String() string { return apiKeyPrefix + id.Key() }
+
+// IsZero reports whether the id names no key.
+func (id APIKeyID) IsZero() bool { return id == APIKeyID{} }
+
 // JoinID names an attempt to join. It is never shown: a token stands for it.
 type JoinID ulid.ULID
 

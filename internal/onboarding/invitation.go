@@ -11,12 +11,15 @@ const (
 	InvitationDeclined InvitationStatus = "declined"
 	InvitationRevoked  InvitationStatus = "revoked"
 	InvitationExpired  InvitationStatus = "expired"
+
+	// InvitationSuspended is one whose inviter has lost the right to it. Nobody joins by it, until somebody else takes it over.
+	InvitationSuspended InvitationStatus = "suspended"
 )
 
 // ParseInvitationStatus accepts a status that a list can ask for.
 func ParseInvitationStatus(s string) (InvitationStatus, bool) {
 	switch status := InvitationStatus(s); status {
-	case InvitationPending, InvitationAccepted, InvitationDeclined, InvitationRevoked, InvitationExpired:
+	case InvitationPending, InvitationAccepted, InvitationDeclined, InvitationRevoked, InvitationExpired, InvitationSuspended:
 		return status, true
 	}
 	return "", false
@@ -50,6 +53,10 @@ type Invitation struct {
 	MemberType     MemberType
 	Role           Role
 	JobTitle       string
+	Placement      Placement // empty: an employee comes to the root department
+	GuestUntil     time.Time // of a guest: when their time ends; zero: never
+	Firm           Firm      // of a partner, as it was when they were invited
+	Replaces       MemberID  // of a partner: whose place they take
 	Locale         Locale
 	Inviter        Actor // as they were when they invited; checked again when it is accepted
 	InviterName    string
@@ -65,7 +72,7 @@ type Invitation struct {
 
 // Now is the status at a time.
 func (i Invitation) Now(now time.Time) InvitationStatus {
-	if i.Status == InvitationPending && !now.Before(i.ExpiresAt) {
+	if (i.Status == InvitationPending || i.Status == InvitationSuspended) && !now.Before(i.ExpiresAt) {
 		return InvitationExpired
 	}
 	return i.Status
@@ -87,6 +94,11 @@ type Contact struct {
 	Version        int64
 }
 
+// SearchText is the folded text that a search looks in: names and address.
+func (c Contact) SearchText() string {
+	return searchText(c.Invitation.FirstName, c.Invitation.LastName, c.Address.Value)
+}
+
 // Message is a mail or a text message that an item owes. It holds no secret: whoever sends it derives the link.
 type Message struct {
 	ID     string
@@ -101,15 +113,19 @@ type Message struct {
 type MessageKind string
 
 const (
-	MessageInvitation    MessageKind = "invitation"
-	MessagePasswordSet   MessageKind = "password_set"
-	MessagePasswordReset MessageKind = "password_reset"
-	MessageLinkRequest   MessageKind = "link_request"  // to the inviter: somebody asks for a new link
-	MessageJoinCode      MessageKind = "join_code"     // six digits, to the address that somebody joins with
-	MessageJoinApproved  MessageKind = "join_approved" // to the applicant
-	MessageJoinRejected  MessageKind = "join_rejected" // to the applicant
-	MessageJoinRequests  MessageKind = "join_requests" // to an administrator: people wait
-	MessagePasswordCode  MessageKind = "password_code" // six digits, by text to a member who forgot their password
+	MessageInvitation     MessageKind = "invitation"
+	MessagePasswordSet    MessageKind = "password_set"
+	MessagePasswordReset  MessageKind = "password_reset"
+	MessageLinkRequest    MessageKind = "link_request"        // to the inviter: somebody asks for a new link
+	MessageJoinCode       MessageKind = "join_code"           // six digits, to the address that somebody joins with
+	MessageJoinApproved   MessageKind = "join_approved"       // to the applicant
+	MessageJoinRejected   MessageKind = "join_rejected"       // to the applicant
+	MessageJoinRequests   MessageKind = "join_requests"       // to an administrator: people wait
+	MessageMemberAdded    MessageKind = "member_added"        // with a one-time password
+	MessageRegistration   MessageKind = "member_registration" // with a link to choose a password
+	MessageContactCode    MessageKind = "contact_code"        // six digits, to the address that a member would have
+	MessageContactChanged MessageKind = "contact_changed"     // to the address that a member had
+	MessagePasswordCode   MessageKind = "password_code"       // six digits, by text to a member who forgot their password
 )
 
 func newMessage(w World, kind MessageKind, locale Locale, round uint16) Message {

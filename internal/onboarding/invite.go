@@ -3,6 +3,8 @@ package onboarding
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -46,11 +48,14 @@ type InviteCommand struct {
 	Type       MemberType
 	Role       Role
 	JobTitle   string
-	Locale     Locale // empty: the organization's
-	Notify     bool   // whether Latchkey sends the link; else the caller gets it
-	Resend     bool   // whether an invitation that is pending already is sent again
-	RequestID  string // the same for a repeated request, so that it recognises its own writes
-	Repeated   bool   // whether an earlier try of this request may have written already
+	Placement  Placement
+	GuestUntil time.Time // of guests; zero: without end
+	Replaces   MemberID  // of one partner: whose place they take; zero: nobody's
+	Locale     Locale    // empty: the organization's
+	Notify     bool      // whether Latchkey sends the link; else the caller gets it
+	Resend     bool      // whether an invitation that is pending already is sent again
+	RequestID  string    // the same for a repeated request, so that it recognises its own writes
+	Repeated   bool      // whether an earlier try of this request may have written already
 }
 
 // InviteVerdict says what became of one recipient.
@@ -79,7 +84,10 @@ type InviteResult struct {
 	Verdict InviteVerdict
 	Reason  string
 	Contact *Contact
-	Link    *Token // only for a new offer that nobody is notified of, to a caller who may copy links
+
+	Member   MemberID      // who was dismissed, and can be let in again; for whoever may
+	Partners []PartnerSlot // who takes the places, where none is left for a partner
+	Link     *Token        // only for a new offer that nobody is notified of, to a caller who may copy links
 }
 
 // InviteStore is what inviting asks of the table.
@@ -102,6 +110,10 @@ type InviteStore interface {
 	ReadUsage(ctx context.Context, org OrganizationID, day time.Time) (int, error)
 	// ReadMemberStatus answers the status of each member that exists.
 	ReadMemberStatus(ctx context.Context, org OrganizationID, ids []MemberID) (map[MemberID]MemberStatus, error)
+	// ReadGroups answers all groups.
+	ReadGroups(ctx context.Context, org OrganizationID) ([]Group, error)
+	PlaceReader
+	PartnerReader
 }
 
 // Inviting is the use case: invitations by address, one or a thousand, each with its own verdict.
@@ -115,11 +127,14 @@ type Inviting struct {
 // Invite answers a result for every recipient, in their order. A bad recipient never stops a good one. It refuses the
 // whole request only where the caller may not invite at all.
 func (u Inviting) Invite(ctx context.Context, caller Caller, cmd InviteCommand) ([]InviteResult, error) {
-	b, err := u.begin(caller, cmd)
+	b, err := u.begin(ctx, caller, cmd)
 	if err != nil {
 		return nil, err
 	}
-	waiting := b.sort()
+	waiting, err := b.sort(ctx)
+	if err != nil {
+		return nil, err
+	}
 	if cmd.Repeated {
 		if waiting, err = b.recognise(ctx, waiting); err != nil {
 			return nil, err
@@ -131,9 +146,9 @@ func (u Inviting) Invite(ctx context.Context, caller Caller, cmd InviteCommand) 
 	return b.results, nil
 }
 
-func (u Inviting) begin(caller Caller, cmd InviteCommand) (*batch, error) {
+func (u Inviting) begin(ctx context.Context, caller Caller, cmd InviteCommand) (*batch, error) {
 	if !caller.Rights().Invite {
-		return nil, Refuse(Forbidden, caller.offers(Offer{Employee, RoleMember}).Sentence)
+		return nil, Refuse(Forbidden, caller.offers(Offer{Employee, RoleMember}, nil, Firm{}).Sentence)
 	}
 	if caller.Organization.Closed {
 		return nil, errClosed()
@@ -142,16 +157,96 @@ func (u Inviting) begin(caller Caller, cmd InviteCommand) (*batch, error) {
 	if cmd.Locale == "" {
 		b.cmd.Locale = caller.Organization.Settings.DefaultLocale
 	}
-	return b, nil
+	if err := checkGuestUntil(cmd.Type, cmd.GuestUntil, b.now); err != nil {
+		return nil, err
+	}
+	var err error
+	if b.standing, err = stand(ctx, u.Store, caller.Member, cmd.Placement); err != nil {
+		return nil, err
+	}
+	if err := b.standing.known("", cmd.Placement); err != nil {
+		return nil, err
+	}
+	return b, b.readPartners(ctx)
+}
+
+// readPartners reads who the partners are and whose the recipients' domains, if partners are invited.
+func (b *batch) readPartners(ctx context.Context) (err error) {
+	replaces := !b.cmd.Replaces.IsZero()
+	switch {
+	case b.cmd.Type != Partner && replaces, replaces && len(b.cmd.Recipients) > 1:
+		return InvalidField("/replaces_member_id", "not_applicable", "One partner takes the place of one.")
+	case b.cmd.Type != Partner:
+		return nil
+	case len(b.cmd.Recipients) > partnersAtOnce:
+		return InvalidField("/recipients", "too_many", fmt.Sprintf("A request invites at most %d partners.", partnersAtOnce))
+	}
+	if b.partners, err = b.Store.ReadPartners(ctx, b.caller.Organization.ID); err != nil {
+		return err
+	}
+	if replaces && !b.partners.Has(b.cmd.Replaces) {
+		return InvalidField("/replaces_member_id", "unknown", "There is no such partner.")
+	}
+	var domains []string
+	for _, r := range b.cmd.Recipients {
+		if a, err := b.address(r); err == nil && a.Kind == Email && !slices.Contains(domains, a.Domain()) {
+			domains = append(domains, a.Domain())
+		}
+	}
+	b.firms, err = b.Store.ReadFirms(ctx, domains)
+	return err
+}
+
+// firm is whose address it is, of a certified firm, if a partner is invited.
+func (b *batch) firm(a Address) Firm {
+	if b.cmd.Type != Partner || a.Kind != Email {
+		return Firm{}
+	}
+	return b.firms[a.Domain()]
+}
+
+// full gives its verdict to a partner for whom there is no place, and reports whether there is none.
+func (b *batch) full(i int, f Firm) bool {
+	if b.cmd.Type != Partner {
+		return false
+	}
+	r := &b.results[i]
+	switch err := b.partners.admits(f, b.cmd.Replaces); err {
+	case errOtherFirm:
+		r.Verdict, r.Reason = Denied, "Partners are all of one firm: "+b.partners.Firm.Name+"."
+		return true
+	case errNoPlace:
+		r.Verdict, r.Reason = OverLimit, fmt.Sprintf("there are %d partners already; name whom to replace", MaxPartners)
+		r.Partners = b.partners.Members
+		return true
+	}
+	return false
+}
+
+// checkGuestUntil holds that only a guest's time ends, and that it has not ended yet.
+func checkGuestUntil(t MemberType, until, now time.Time) error {
+	switch {
+	case until.IsZero():
+		return nil
+	case t != Guest:
+		return InvalidField("/guest_until", "not_applicable", "Only a guest's time ends.")
+	case !now.Before(until):
+		return InvalidField("/guest_until", "past", "This must be in the future.")
+	}
+	return nil
 }
 
 // batch is one request under way. results has a place for each recipient; each is filled once.
 type batch struct {
 	Inviting
-	caller  Caller
-	cmd     InviteCommand
-	now     time.Time
-	results []InviteResult
+	caller   Caller
+	cmd      InviteCommand
+	standing Standing // of the command's placement
+	names    *byNames // what places lists name, once any does
+	partners Partners
+	firms    map[string]Firm // by domain, where partners are invited
+	now      time.Time
+	results  []InviteResult
 }
 
 // candidate is a recipient whose address can be invited, by its place in the request.
@@ -162,13 +257,12 @@ type candidate struct {
 }
 
 // sort gives its verdict to every recipient that needs no store, and returns the others.
-func (b *batch) sort() []candidate {
-	verdict := b.caller.offers(Offer{b.cmd.Type, b.cmd.Role})
+func (b *batch) sort(ctx context.Context) ([]candidate, error) {
 	seen := map[ContactID]bool{}
 	var candidates []candidate
 	for i, r := range b.cmd.Recipients {
 		b.results[i].Input = r.Address
-		if b.listed(i, r.Listed) {
+		if b.shown(i, r.Listed) {
 			continue
 		}
 		address, err := b.address(r)
@@ -193,17 +287,25 @@ func (b *batch) sort() []candidate {
 			continue
 		}
 		seen[id] = true
-		if !verdict.Stands() {
+		standing, err := b.place(ctx, i, r.Listed)
+		if err != nil {
+			return nil, err
+		}
+		if verdict := b.caller.offers(Offer{b.cmd.Type, b.cmd.Role}, standing.Places, b.firm(address)); !verdict.Stands() {
 			b.results[i].Verdict, b.results[i].Reason = Denied, verdict.Sentence
 			continue
 		}
+		if b.full(i, b.firm(address)) {
+			continue
+		}
 		offer := b.offer(id, address, first, last)
+		offer.Invitation.Placement, offer.Invitation.Firm, offer.Invitation.Replaces = standing.There, b.firm(address), b.cmd.Replaces
 		if title != "" {
 			offer.Invitation.JobTitle = title
 		}
 		candidates = append(candidates, candidate{place: i, offer: offer})
 	}
-	return candidates
+	return candidates, nil
 }
 
 // address reads a recipient's address as the kind that it is given as.
@@ -217,9 +319,8 @@ func (b *batch) address(r Invitee) (Address, error) {
 	return ParseEmail(r.Address)
 }
 
-// listed shows an entry of a list as it stood there, and reports whether it has its verdict already. What a good one holds
-// besides is told, not kept: nobody is invited into a place yet.
-func (b *batch) listed(i int, e *ListEntry) bool {
+// shown shows an entry of a list as it stood there, and reports whether it has its verdict already.
+func (b *batch) shown(i int, e *ListEntry) bool {
 	if e == nil {
 		return false
 	}
@@ -230,8 +331,6 @@ func (b *batch) listed(i int, e *ListEntry) bool {
 		return true
 	case e.Other != Address{}:
 		r.Reason = "the phone number was left out"
-	case e.Department != "" || e.Group != "":
-		r.Reason = "department and group were left out"
 	}
 	return false
 }
@@ -241,7 +340,7 @@ func (b *batch) offer(id ContactID, a Address, first, last string) Contact {
 	c := Contact{ID: id, Address: a, Invited: true, Nonce: b.World.Nonce(), RequestID: b.cmd.RequestID, RequestVerdict: Created, Version: 1,
 		Invitation: Invitation{
 			Status: InvitationPending, Round: 1, FirstName: first, LastName: last,
-			MemberType: b.cmd.Type, Role: b.cmd.Role, JobTitle: b.cmd.JobTitle, Locale: b.cmd.Locale,
+			MemberType: b.cmd.Type, Role: b.cmd.Role, JobTitle: b.cmd.JobTitle, GuestUntil: b.cmd.GuestUntil, Locale: b.cmd.Locale,
 			Inviter: b.caller.Member.Actor(), InviterName: b.caller.Member.Name(),
 			Delivery:  Delivery{Status: DeliveryNotRequested},
 			CreatedAt: b.now, UpdatedAt: b.now, ExpiresAt: b.now.Add(b.caller.Organization.Settings.InvitationLifetime),
@@ -286,7 +385,7 @@ func (b *batch) ours(c Contact) bool {
 // write invites the candidates. Those who are to be texted go their own way, last: what their money does holds up no mail.
 func (b *batch) write(ctx context.Context, waiting []candidate) error {
 	if !b.cmd.Notify {
-		return b.place(ctx, waiting)
+		return b.put(ctx, waiting)
 	}
 	mailed, texted := split(waiting)
 	if err := b.mail(ctx, mailed); err != nil {
@@ -320,7 +419,7 @@ func (b *batch) mail(ctx context.Context, waiting []candidate) error {
 	}
 	for len(waiting) > 0 && allowance > 0 {
 		n := min(allowance, len(waiting))
-		if err := b.place(ctx, waiting[:n]); err != nil {
+		if err := b.put(ctx, waiting[:n]); err != nil {
 			return b.giveUp(ctx, waiting[:n], allowance, err)
 		}
 		allowance -= b.written(waiting[:n])
@@ -379,7 +478,7 @@ func (b *batch) text(ctx context.Context, candidates []candidate) error {
 			b.refuse(c.place, refused[i])
 		}
 	}
-	if err := b.place(ctx, paid); err != nil {
+	if err := b.put(ctx, paid); err != nil {
 		return err
 	}
 	b.returnUnused(ctx, paid)
@@ -418,7 +517,13 @@ func (b *batch) foresee(ctx context.Context, candidates []candidate) (others []c
 		known, ok := there[c.offer.ID]
 		if !ok {
 			others = append(others, c)
-		} else if next, verdict, reason := b.judge(c.offer, known, status); next == nil {
+			continue
+		}
+		next, verdict, reason, err := b.judge(ctx, c.offer, known, status)
+		if err != nil {
+			return nil, err
+		}
+		if next == nil {
 			b.settle(c.place, verdict, reason, &known)
 		} else {
 			c.seen = known.Version
@@ -448,8 +553,8 @@ func (b *batch) known(ctx context.Context, candidates []candidate) (map[ContactI
 	return there, status, err
 }
 
-// place writes the candidates: all that are new at once, then those whose address is known, each on its own.
-func (b *batch) place(ctx context.Context, candidates []candidate) error {
+// put writes the candidates: all that are new at once, then those whose address is known, each on its own.
+func (b *batch) put(ctx context.Context, candidates []candidate) error {
 	if len(candidates) == 0 {
 		return nil
 	}
@@ -488,13 +593,16 @@ func (b *batch) place(ctx context.Context, candidates []candidate) error {
 // replace judges an address that is known already, and makes the offer anew where it may be made.
 func (b *batch) replace(ctx context.Context, c candidate, there Contact, status map[MemberID]MemberStatus) error {
 	for range inviteAttempts {
-		next, verdict, reason := b.judge(c.offer, there, status)
+		next, verdict, reason, err := b.judge(ctx, c.offer, there, status)
+		if err != nil {
+			return err
+		}
 		if next == nil {
 			b.settle(c.place, verdict, reason, &there)
 			return nil
 		}
 		next.RequestVerdict = verdict
-		err := b.Store.ReplaceOffer(ctx, b.caller.Organization.ID, *next, there.Version)
+		err = b.Store.ReplaceOffer(ctx, b.caller.Organization.ID, *next, there.Version)
 		if err == nil {
 			b.settle(c.place, verdict, reason, next)
 			return nil
@@ -510,31 +618,38 @@ func (b *batch) replace(ctx context.Context, c candidate, there Contact, status 
 }
 
 // judge says what an invitation of an address that is known comes to, and what to write, if anything.
-func (b *batch) judge(offer, there Contact, status map[MemberID]MemberStatus) (next *Contact, v InviteVerdict, reason string) {
+func (b *batch) judge(ctx context.Context, offer, there Contact, status map[MemberID]MemberStatus) (
+	next *Contact, v InviteVerdict, reason string, err error) {
 	i := there.Invitation
 	switch {
 	case b.ours(there): // an earlier try of this very request wrote it
-		return nil, there.RequestVerdict, ""
+		return nil, there.RequestVerdict, "", nil
 	case !there.Member.IsZero() && status[there.Member] == MemberDismissed:
-		return nil, DismissedMember, "this person was dismissed; rehire them instead"
+		return nil, DismissedMember, "this person was dismissed; rehire them instead", nil
 	case !there.Member.IsZero() && status[there.Member].Applicant() && !b.caller.Rights().Approve:
-		return nil, AlreadyMember, "this person is a member already" // who waits is for administrators to know
+		return nil, AlreadyMember, "this person is a member already", nil // who waits is for administrators to know
 	case !there.Member.IsZero() && status[there.Member] == MemberPendingApproval:
-		return nil, AlreadyMember, "this person has joined already and waits for approval; approve the request instead"
+		return nil, AlreadyMember, "this person has joined already and waits for approval; approve the request instead", nil
 	case !there.Member.IsZero() && status[there.Member] == MemberRejected:
-		return nil, Denied, "this person's request to join was rejected; reopen it instead"
+		return nil, Denied, "this person's request to join was rejected; reopen it instead", nil
 	case !there.Member.IsZero():
-		return nil, AlreadyMember, "this person is a member already"
+		return nil, AlreadyMember, "this person is a member already", nil
 	case there.Invited && i.Now(b.now) == InvitationPending:
-		if !b.cmd.Resend || !b.cmd.Notify || !b.mayResend(there) {
-			return nil, AlreadyInvited, "an invitation is pending"
+		may := b.cmd.Resend && b.cmd.Notify
+		if may {
+			if may, err = b.mayResend(ctx, there); err != nil {
+				return nil, "", "", err
+			}
+		}
+		if !may {
+			return nil, AlreadyInvited, "an invitation is pending", nil
 		}
 		again, err := there.resend(b.World, b.caller)
 		if err != nil {
-			return nil, AlreadyInvited, "an invitation was sent within the last minute"
+			return nil, AlreadyInvited, "an invitation was sent within the last minute", nil
 		}
 		again.RequestID = b.cmd.RequestID
-		return &again, Resent, ""
+		return &again, Resent, "", nil
 	}
 	offer.Version = there.Version + 1
 	offer.Invitation.Round = i.Round + 1
@@ -545,12 +660,16 @@ func (b *batch) judge(offer, there Contact, status map[MemberID]MemberStatus) (n
 		offer.Invitation.CreatedAt = i.CreatedAt
 		offer.Invitation.SendCount = i.SendCount
 	}
-	return &offer, Reopened, ""
+	return &offer, Reopened, "", nil
 }
 
 // mayResend reports whether the caller could send this very offer again: it may be another one than they make.
-func (b *batch) mayResend(c Contact) bool {
-	return MaySee(b.caller, c) && b.caller.offers(Offer{c.Invitation.MemberType, c.Invitation.Role}).Stands()
+func (b *batch) mayResend(ctx context.Context, c Contact) (bool, error) {
+	if !MaySee(b.caller, c) {
+		return false, nil
+	}
+	v, err := b.caller.offersAgain(ctx, b.Store, c.Invitation)
+	return v.Stands(), err
 }
 
 // settle writes a recipient's result down. Somebody else's invitation is shown only to whom may see it.
@@ -558,6 +677,9 @@ func (b *batch) settle(place int, v InviteVerdict, reason string, c *Contact) {
 	r := &b.results[place]
 	if r.Verdict = v; reason != "" {
 		r.Reason = reason
+	}
+	if v == DismissedMember && b.caller.Rights().Manage {
+		r.Member = c.Member
 	}
 	if !c.Invited || !MaySee(b.caller, *c) {
 		return

@@ -110,13 +110,16 @@ type JoinStore interface {
 	ReadCredentials(ctx context.Context, org OrganizationID, id MemberID) (Member, Credentials, error)
 	// Admit makes a member of a verified join in one transaction. It holds only if the join is not used yet (else
 	// ErrJoinUsed), the contact is as it was read (else ErrConflict), the link is as it was read and has a use left (else
-	// ErrLinkChanged), and its owner is as they were judged (else ErrInviterChanged).
+	// ErrLinkChanged), its owner is as they were judged (else ErrInviterChanged), the places that the member is put into are there
+	// (else ErrPlaceGone), and there is a seat (else ErrSeatsFull).
 	Admit(ctx context.Context, a Admission) error
 	// Readmit gives an applicant who has joined again the password and the names of a.Member, and ends the sessions of before,
 	// under the same conditions; the link does not count.
 	Readmit(ctx context.Context, a Admission, status MemberStatus) error
 	// Accept is RedeemStore's. Where the acceptance has a join, it is used up with it.
 	Accept(ctx context.Context, a Acceptance) error
+	PlaceReader
+	PartnerReader
 }
 
 // ErrJoinUsed is what a store answers where a join was verified before.
@@ -132,10 +135,12 @@ type Admission struct {
 	Contact      Contact // as it was read
 	Link         InviteLink
 	Owner        Actor // of the link, as they must still be
+	OwnerSeen    int64 // their version, where it matters where they stand; else 0
 	Member       Member
 	Credentials  Credentials
 	Session      Session
 	Notice       Message // to the administrators, if the member waits
+	Seats        int     // of the organization, if they are limited
 	At           time.Time
 }
 
@@ -151,18 +156,41 @@ type Joining struct {
 type OpenLink struct {
 	Organization Organization
 	Link         InviteLink
+	owner        Actor // as whom the link was judged
+	seen         int64 // their version, where it matters where they stand; else 0
+	standing     Standing
 }
 
 // MayWait reports whether who joins by the link may have to wait for an administrator.
 func (o OpenLink) MayWait() bool {
-	c := o.Link.caseOf(o.Link.Owner, Address{})
+	c := o.caseOf(Address{})
 	c.Proven = true
 	return Decide(o.Organization.Settings, c).Answer == NeedsApproval
 }
 
-// caseOf is the case of somebody who joins by the link, with its owner as they are.
-func (l InviteLink) caseOf(owner Actor, a Address) Case {
-	return Case{Actor: owner, Channel: ChannelInviteLink, Address: a, Offer: l.Offer, Terms: l.Terms}
+// caseOf is the case of somebody who joins by the link, with its owner and its places as they were judged.
+func (o OpenLink) caseOf(a Address) Case { return o.Link.caseOf(o.owner, a, o.standing.Places) }
+
+// caseOf is the case of somebody who joins by the link, with an owner, into places.
+func (l InviteLink) caseOf(owner Actor, a Address, places []Place) Case {
+	return Case{Actor: owner, Channel: ChannelInviteLink, Address: a, Offer: l.Offer, Terms: l.Terms, Places: places}
+}
+
+// judge reads who answers for the link, unless the link's copy of them will do, and its places. reread says that it will not.
+func (o *OpenLink) judge(ctx context.Context, store offerReader, reread bool) (err error) {
+	l, org := o.Link, o.Organization.ID
+	owner := l.Owner.asMember(org)
+	if o.owner = l.Owner; !l.Owner.Itself && (reread || !l.Placement.IsZero() && !l.Owner.admin()) {
+		if owner, err = memberNow(ctx, store, org, l.Owner.ID); err != nil {
+			return err
+		}
+		o.owner = owner.Actor()
+	}
+	if o.seen = 0; !l.Placement.IsZero() && !o.owner.admin() {
+		o.seen = owner.Version
+	}
+	o.standing, err = stand(ctx, store, owner, l.Placement)
+	return err
 }
 
 // Open says what an invite link leads to. One that nobody can join by is answered beside the refusal that says why, so that
@@ -182,26 +210,29 @@ func (u Joining) Open(ctx context.Context, org OrganizationID, text string) (Ope
 	if l.Round != token.Round || !u.Keys.Opens(token, org, l.Nonce) {
 		return OpenLink{}, errLink()
 	}
-	open := OpenLink{o, l}
-	return open, u.refusal(ctx, open, Address{})
+	open := OpenLink{Organization: o, Link: l}
+	if err := open.judge(ctx, u.Store, false); err != nil {
+		return OpenLink{}, err
+	}
+	err = u.refusal(ctx, &open, Address{})
+	return open, err
 }
 
 // refusal is nil where somebody with the address can join by the link, or wait.
-func (u Joining) refusal(ctx context.Context, open OpenLink, a Address) error {
+func (u Joining) refusal(ctx context.Context, open *OpenLink, a Address) error {
 	o, l := open.Organization, open.Link
 	if err := l.refusal(o, u.World.Instant()); err != nil {
 		return err
 	}
-	err := errDenied(Decide(o.Settings, l.caseOf(l.Owner, a)), a)
+	err := errDenied(Decide(o.Settings, open.caseOf(a)), a)
 	if err == nil || l.Owner.Itself {
 		return err
 	}
 	// Whoever answers for the link may have more rights by now than when they last changed it.
-	owner, err := actorNow(ctx, u.Store, o.ID, l.Owner)
-	if err != nil {
+	if err := open.judge(ctx, u.Store, true); err != nil {
 		return err
 	}
-	return errDenied(Decide(o.Settings, l.caseOf(owner, a)), a)
+	return errDenied(Decide(o.Settings, open.caseOf(a)), a)
 }
 
 // memberReader reads a member, or answers ErrNotFound.
@@ -209,13 +240,14 @@ type memberReader interface {
 	ReadMember(ctx context.Context, org OrganizationID, id MemberID) (Member, error)
 }
 
-// actorNow is an actor as they are. Whoever is not there any more has no rights.
-func actorNow(ctx context.Context, store memberReader, org OrganizationID, a Actor) (Actor, error) {
-	m, err := store.ReadMember(ctx, org, a.ID)
+// memberNow is a member as they are. Whoever is not there any more has no rights.
+func memberNow(ctx context.Context, store memberReader, org OrganizationID, id MemberID) (Member, error) {
+	m, err := store.ReadMember(ctx, org, id)
 	if errors.Is(err, ErrNotFound) {
 		err = nil
 	}
-	return m.Actor(), err
+	m.Organization = org
+	return m, err
 }
 
 // errDenied is what whoever joins is told of a verdict: nothing about the people behind the link.
@@ -255,7 +287,7 @@ func (u Joining) Begin(ctx context.Context, org OrganizationID, text string, p J
 	first, err1 := requiredName("/first_name", p.FirstName)
 	last, err2 := requiredName("/last_name", p.LastName)
 	password, err3 := newPassword("/password", p.Password, o, p.Address.Value, p.FirstName, p.LastName)
-	err4 := u.refusal(ctx, open, p.Address)
+	err4 := u.refusal(ctx, &open, p.Address)
 	if err := joinFields(err4, err1, err2, err3); err != nil {
 		return Join{}, Token{}, err
 	}
@@ -301,11 +333,22 @@ func (u Joining) token(org OrganizationID, j Join) Token {
 	return u.Keys.Derive(PurposeJoin, org, j.ID, 1, j.Nonce)
 }
 
-// count counts an attempt in the window that now lies in, and answers when that ends. It fails closed.
 func (u Joining) count(ctx context.Context, org OrganizationID, subject string, window time.Duration, limit int) (until time.Time, err error) {
-	now := u.World.Now()
+	return countAttempt(ctx, u.World, u.Store, org, subject, window, limit)
+}
+
+// attemptStore counts attempts.
+type attemptStore interface {
+	// CountAttempt adds one to a counter that ends at until, and answers ErrLimit if it stood at limit already.
+	CountAttempt(ctx context.Context, org OrganizationID, subject string, until time.Time, limit int) error
+}
+
+// countAttempt counts an attempt in the window that now lies in, and answers when that ends. It fails closed.
+func countAttempt(ctx context.Context, w World, store attemptStore, org OrganizationID, subject string, window time.Duration, limit int) (
+	until time.Time, err error) {
+	now := w.Now()
 	until = now.Truncate(window).Add(window)
-	err = u.Store.CountAttempt(ctx, org, subject, until, limit)
+	err = store.CountAttempt(ctx, org, subject, until, limit)
 	if errors.Is(err, ErrLimit) {
 		err = &Error{Code: TooManyAttempts, Message: "Too many attempts. Wait a little.", RetryAfter: until.Sub(now)}
 	}
@@ -315,8 +358,12 @@ func (u Joining) count(ctx context.Context, org OrganizationID, subject string, 
 // countCode counts a message with a code: by its mailbox or number, so that nobody's is flooded, and by the organization, apart
 // from its invitations, so that a stranger with a link cannot use those up.
 func (u Joining) countCode(ctx context.Context, o Organization, a Address, m Message) error {
+	return countCode(ctx, u.World, u.Store, u.Texts, o, a, m)
+}
+
+func countCode(ctx context.Context, w World, store attemptStore, texts Texts, o Organization, a Address, m Message) error {
 	if a.Kind == Phone {
-		err := u.Texts.reserveOne(ctx, o, TextCode, m.At, text{to: a, kind: m.Kind, id: m.ID})
+		err := texts.reserveOne(ctx, o, TextCode, m.At, text{to: a, kind: m.Kind, id: m.ID})
 		var refusal *TextRefusal
 		if errors.As(err, &refusal) {
 			return refusal.asError("/phone")
@@ -326,10 +373,10 @@ func (u Joining) countCode(ctx context.Context, o Organization, a Address, m Mes
 	// Many providers bring ann+x@ to ann@.
 	local, _, _ := strings.Cut(a.Local(), "+")
 	mailbox := Address{a.Kind, local + "@" + a.Domain()}
-	if _, err := u.count(ctx, o.ID, codesToAddress+NewContactID(o.Salt, mailbox).String(), codesWindow, codesPerAddress); err != nil {
+	if _, err := countAttempt(ctx, w, store, o.ID, codesToAddress+NewContactID(o.Salt, mailbox).String(), codesWindow, codesPerAddress); err != nil {
 		return err
 	}
-	_, err := u.count(ctx, o.ID, codesOfTheDay, codesWindow, o.Settings.DailySendLimit)
+	_, err := countAttempt(ctx, w, store, o.ID, codesOfTheDay, codesWindow, o.Settings.DailySendLimit)
 	return err
 }
 

@@ -25,6 +25,7 @@ type InviteLink struct {
 	Nonce     []byte // of the present round
 	Offer     Offer
 	Terms     Terms
+	Placement Placement // of whoever joins by it
 	MaxUses   int       // 0: no limit
 	Uses      int       // how many have joined, those who wait included
 	ExpiresAt time.Time // zero: never

@@ -67,6 +67,10 @@ type Member struct {
 	Phone         string // E.164
 	PhoneVerified bool
 	Locale        Locale
+	Placement     Placement
+	EndsAt        time.Time // of a guest: from then on they are none; zero: without end
+	Firm          Firm      // of a partner
+	Skipped       []string  // ids of places that they were to be put into, and that were gone when they came
 	Entry         Entry
 	Request       Request
 	CreatedAt     time.Time
@@ -80,6 +84,12 @@ type Entry struct {
 	Channel Channel
 	Link    LinkID   // where Channel is ChannelInviteLink
 	Inviter MemberID // on whose word; zero for the organization's own
+}
+
+// Firm is a certified partner firm, by the operator's registry. Its zero value is none.
+type Firm struct {
+	ID   string
+	Name string
 }
 
 // Request is the request to join of somebody who had to wait. Its zero value is none.
@@ -109,6 +119,11 @@ func (m Member) Login() Address {
 	return Address{Email, m.Email}
 }
 
+// stand puts a new member where they are to stand, and notes what is gone of that.
+func (m *Member) stand(s Standing) {
+	m.Placement, m.Skipped = s.There.forType(m.Type), s.Gone
+}
+
 // own gives the member an address to sign in with.
 func (m *Member) own(a Address, proven bool) {
 	switch a.Kind {
@@ -127,6 +142,33 @@ func (m Member) Proven() bool {
 	return m.EmailVerified
 }
 
+// Ended reports whether a guest's time is over.
+func (m Member) Ended(now time.Time) bool { return !m.EndsAt.IsZero() && !now.Before(m.EndsAt) }
+
+// Placed reports whether the member stands in their places: they are on the lists of people there.
+func (s MemberStatus) Placed() bool { return s == MemberActive || s == MemberPendingActivation }
+
+// TakesSeat reports whether the member counts against the organization's limit of seats.
+func (m Member) TakesSeat() bool { return m.Status.Placed() && m.Type != Partner }
+
+// Rules reports whether the member is one of the administrators of whom one must always be left.
+func (m Member) Rules() bool {
+	return m.Status == MemberActive && m.Type == Employee && m.Role == RoleAdmin
+}
+
+// SortName is by what lists of people are sorted: the last name before the first, folded; where there is none, the address.
+// It has at most 200 bytes.
+func (m Member) SortName() string {
+	name := fold(fullName(m.LastName, m.FirstName))
+	if name == "" {
+		name = fold(m.Login().Value)
+	}
+	return clip(name, maxSortName)
+}
+
+// SearchText is the folded text that a search looks in: names and addresses.
+func (m Member) SearchText() string { return searchText(m.FirstName, m.LastName, m.Email, m.Phone) }
+
 // Actor is the part of a member that the policy judges.
 func (m Member) Actor() Actor {
 	return Actor{ID: m.ID, Active: m.Status == MemberActive, Type: m.Type, Role: m.Role}
@@ -137,6 +179,10 @@ type Credentials struct {
 	Password PasswordHash
 	Epoch    int64 // sessions of an older epoch are none
 	Reset    Reset
+
+	Temporary Temporary // while the password is a one-time password
+	SentAt    time.Time // when an administrator last had a way in sent
+	Change    ContactChange
 }
 
 // Reset is an open way to set one's password by mail. Its zero value is none.

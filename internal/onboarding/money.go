@@ -40,7 +40,7 @@ type Texting struct {
 // Whoever writes the message keeps to it, and whoever reserves money for it counts on it.
 func (k MessageKind) Segments() int {
 	switch k {
-	case MessageJoinCode, MessagePasswordCode, MessageJoinRejected:
+	case MessageJoinCode, MessagePasswordCode, MessageContactCode, MessageJoinRejected:
 		return 1
 	}
 	return 2

@@ -26,13 +26,15 @@ type Settings struct {
 	InvitationLifetime    time.Duration
 	LinkLifetime          time.Duration // of an invite link that is made without saying; 0: it does not expire
 	DefaultLocale         Locale
-	DailySendLimit        int // invitations mailed in one UTC day, and as many codes beside them; raised by the operator
+	ForbidMailedPasswords bool // whether nobody is mailed a password, but a link to set one
+	DailySendLimit        int  // invitations mailed in one UTC day, and as many codes beside them; raised by the operator
 
 	// The operator's to say, for it is their money.
 	Country       string   // ISO 3166-1; of phone numbers without a country code; empty: those are refused
 	TextCountries []string // whose numbers are texted; empty: Country's alone
 	TextsPerDay   int      // invitations texted in one UTC day, and as many codes beside them
 	TextBudget    Money    // of a calendar month
+	Seats         int      // how many employees and guests there may be; 0: no limit
 }
 
 // TextedCountries are those whose numbers are texted.

@@ -25,6 +25,7 @@ type Channel string
 const (
 	ChannelInvitation Channel = "invitation"  // an offer to one address, mailed or copied
 	ChannelInviteLink Channel = "invite_link" // a link that anybody may hold
+	ChannelDirect     Channel = "direct"      // added by an administrator; no way in of a case
 )
 
 // Offer is what somebody would become.
@@ -61,7 +62,9 @@ type Case struct {
 	Address Address // zero while it is nobody in particular
 	Proven  bool    // whether they have just shown that the address is theirs
 	Offer   Offer
-	Terms   Terms // of an invite link
+	Places  []Place // where they would stand; none: an employee comes to the root department
+	Firm    Firm    // of a partner: whose address theirs is, by the registry as it is now
+	Terms   Terms   // of an invite link
 }
 
 // Answer is what the policy says. What is none of these is a denial.
@@ -89,7 +92,8 @@ func deny(rule, sentence string) Verdict  { return Verdict{Deny, rule, sentence}
 
 // Decide says whether somebody comes in, waits, or stays out.
 func Decide(s Settings, c Case) Verdict {
-	for _, objection := range []Verdict{objectToActor(s, c), objectToLink(s, c), objectToOffer(c.Actor, c.Offer)} {
+	for _, objection := range []Verdict{objectToActor(s, c), objectToLink(s, c), objectToOffer(c.Actor, c.Offer, c.Firm),
+		objectToPlaces(c.Actor, c.Offer, c.Places)} {
 		if objection.Answer != "" {
 			return objection
 		}
@@ -128,6 +132,8 @@ func objectToLink(s Settings, c Case) Verdict {
 		return Verdict{}
 	case !s.AllowLinkRegistration:
 		return deny("registration_closed", "Joining by link is switched off.")
+	case c.Offer.Type == Partner:
+		return deny("links_make_no_partners", "A shared link never makes partners: they are invited by name.")
 	case c.Offer.Role == RoleAdmin:
 		return deny("links_make_members", "A shared link never makes administrators.")
 	case c.Address != Address{} && !c.Terms.admit(c.Address):
@@ -137,7 +143,7 @@ func objectToLink(s Settings, c Case) Verdict {
 }
 
 // objectToOffer says why the actor cannot make somebody that, or nothing. Nobody grants above themselves.
-func objectToOffer(a Actor, o Offer) Verdict {
+func objectToOffer(a Actor, o Offer, f Firm) Verdict {
 	switch {
 	case o.Role != RoleMember && o.Role != RoleAdmin:
 		return deny("unknown_role", "This role is not known.")
@@ -145,12 +151,34 @@ func objectToOffer(a Actor, o Offer) Verdict {
 		return deny("role_ceiling", "Only administrators can invite administrators.")
 	case o.Role == RoleAdmin && o.Type != Employee:
 		return deny("admins_are_employees", "Only an employee can be an administrator.")
-	case o.Type == Guest:
-		return deny("guest_needs_group", "A guest needs at least one group that admits guests.")
-	case o.Type == Partner:
+	case o.Type == Partner && !a.admin():
+		return deny("admins_invite_partners", "Only administrators can invite partners.")
+	case o.Type == Partner && f == Firm{}:
 		return deny("partner_not_certified", "A partner's firm must be in the registry of certified partners.")
-	case o.Type != Employee:
+	case o.Type != Employee && o.Type != Guest && o.Type != Partner:
 		return deny("unknown_member_type", "This type of member is not known.")
+	}
+	return Verdict{}
+}
+
+// objectToPlaces says why the actor cannot put somebody there, or nothing. Administrators put people anywhere, others where
+// they stand themselves, or lead.
+func objectToPlaces(a Actor, o Offer, places []Place) Verdict {
+	groups := 0
+	for _, p := range places {
+		switch {
+		case !a.admin() && !a.Itself && !p.Own:
+			return deny("not_their_place", "Only administrators put people where they do not stand themselves.")
+		case o.Type == Guest && !p.Group:
+			return deny("guests_in_no_department", "A guest stands in no department.")
+		case o.Type == Guest && !p.Admits:
+			return deny("group_admits_no_guests", "This group admits no guests.")
+		case p.Group:
+			groups++
+		}
+	}
+	if o.Type == Guest && groups == 0 {
+		return deny("guest_needs_group", "A guest needs at least one group that admits guests.")
 	}
 	return Verdict{}
 }
@@ -188,14 +216,38 @@ func decideAddress(s Settings, c Case) Verdict {
 	return wait("approval_requested", "An administrator has to agree.")
 }
 
-// DecideRequest says whether the actor may decide on an applicant's request, and let them in as what the offer says.
-func DecideRequest(a Actor, applicant MemberID, o Offer) Verdict {
-	switch objection := objectToOffer(a, o); {
+// DecideRequest says whether the actor may decide on an applicant's request, and let them in as what the case says: its Actor
+// decides, its Offer, Places and Firm are what the applicant would become.
+func DecideRequest(applicant MemberID, c Case) Verdict {
+	a, objection := c.Actor, objectToOffer(c.Actor, c.Offer, c.Firm)
+	if objection.Answer == "" {
+		objection = objectToPlaces(a, c.Offer, c.Places)
+	}
+	switch {
 	case !a.admin():
 		return deny("admins_decide", "Only administrators decide who joins.")
 	case a.ID == applicant:
 		return deny("not_on_oneself", "Nobody decides on themselves.")
 	case objection.Answer != "":
+		return objection
+	}
+	return allow("admin", "An administrator decides.")
+}
+
+// DecideMember says whether the actor may change somebody to what the case says, by its Offer, Places and Firm, dismiss them,
+// or let them in again. A certified partner does none of that to an administrator, and makes none.
+func DecideMember(of Actor, c Case) Verdict {
+	a := c.Actor
+	switch {
+	case !a.admin():
+		return deny("admins_manage", "Only administrators change members.")
+	case a.Type == Partner && of.Type == Employee && of.Role == RoleAdmin:
+		return deny("partners_do_not_rule", "A partner changes nothing about administrators.")
+	}
+	if objection := objectToOffer(a, c.Offer, c.Firm); objection.Answer != "" {
+		return objection
+	}
+	if objection := objectToPlaces(a, c.Offer, c.Places); objection.Answer != "" {
 		return objection
 	}
 	return allow("admin", "An administrator decides.")
@@ -207,9 +259,11 @@ type Rights struct {
 	InviteAdmins bool
 	CopyLinks    bool // get an invitation's link into one's own hands
 	SeeInvited   bool // the whole organization's invitations
-	SeeMembers   bool // everybody in the organization
+	SeeMembers   bool // everybody in the organization; who may not sees the people of their own groups
+	SeeStructure bool // departments, and everybody's groups
+	Manage       bool // add, change, dismiss members; decide on departments and groups
 	Approve      bool // see and decide who waits
-	Configure    bool // settings, and everybody's invite links
+	Configure    bool // settings, everybody's invite links, API keys
 }
 
 // RightsOf derives them from the same rules.
@@ -224,6 +278,8 @@ func RightsOf(s Settings, a Actor) Rights {
 		CopyLinks:    invite && a.admin(),
 		SeeInvited:   a.admin(),
 		SeeMembers:   a.Active && a.Type != Guest,
+		SeeStructure: a.Active && a.Type != Guest,
+		Manage:       a.admin(),
 		Approve:      a.admin(),
 		Configure:    a.admin(),
 	}

@@ -596,24 +596,24 @@ func TestOnlyAdministratorsDecideWhoJoins(t *testing.T) {
 		[]onboarding.Offer{asMember, asAdmin}
 	for _, a := range actors {
 		for _, o := range everyOffer() {
-			v := onboarding.DecideRequest(a, onboarding.MemberID{7}, o)
+			v := onboarding.DecideRequest(onboarding.MemberID{7}, onboarding.Case{Actor: a, Offer: o})
 			if want := slices.Contains(may[a], o); v.Stands() != want || want != (v.Answer == onboarding.Allow) {
 				t.Errorf("%+v lets somebody in as %+v: %s by %s", a, o, v.Answer, v.Rule)
 			}
 			if v.Rule == "" || v.Sentence == "" {
 				t.Errorf("%+v, %+v: no rule or no sentence", a, o)
 			}
-			if v := onboarding.DecideRequest(a, a.ID, o); v.Answer != onboarding.Deny || v.Rule == "" || v.Sentence == "" {
+			if v := onboarding.DecideRequest(a.ID, onboarding.Case{Actor: a, Offer: o}); v.Answer != onboarding.Deny || v.Rule == "" || v.Sentence == "" {
 				t.Errorf("%+v lets themselves in as %+v: %s by %s", a, o, v.Answer, v.Rule)
 			}
 		}
 	}
 	for want, v := range map[string]onboarding.Verdict{
-		"admin":             onboarding.DecideRequest(ada, emil.ID, asAdmin),
-		"admins_decide":     onboarding.DecideRequest(emil, gus.ID, asMember),
-		"not_on_oneself":    onboarding.DecideRequest(ada, ada.ID, asMember),
-		"role_ceiling":      onboarding.DecideRequest(pia, emil.ID, asAdmin),
-		"guest_needs_group": onboarding.DecideRequest(ada, emil.ID, onboarding.Offer{Type: onboarding.Guest, Role: onboarding.RoleMember}),
+		"admin":             onboarding.DecideRequest(emil.ID, onboarding.Case{Actor: ada, Offer: asAdmin}),
+		"admins_decide":     onboarding.DecideRequest(gus.ID, onboarding.Case{Actor: emil, Offer: asMember}),
+		"not_on_oneself":    onboarding.DecideRequest(ada.ID, onboarding.Case{Actor: ada, Offer: asMember}),
+		"role_ceiling":      onboarding.DecideRequest(emil.ID, onboarding.Case{Actor: pia, Offer: asAdmin}),
+		"guest_needs_group": onboarding.DecideRequest(emil.ID, onboarding.Case{Actor: ada, Offer: onboarding.Offer{Type: onboarding.Guest, Role: onboarding.RoleMember}}),
 	} {
 		if v.Rule != want {
 			t.Errorf("%s by %s, want it by %s", v.Answer, v.Rule, want)
@@ -636,7 +636,7 @@ func TestRightsSayWhatThePolicySays(t *testing.T) {
 				if !a.Itself && r.Invite != may(onboarding.ChannelInviteLink, asMember) {
 					t.Errorf("%q may invite: %+v has %+v, and the policy thinks otherwise of their link", who, a, r)
 				}
-				if r.Approve != onboarding.DecideRequest(a, onboarding.MemberID{7}, asMember).Stands() {
+				if r.Approve != onboarding.DecideRequest(onboarding.MemberID{7}, onboarding.Case{Actor: a, Offer: asMember}).Stands() {
 					t.Errorf("%+v has %+v, and the policy thinks otherwise of who decides", a, r)
 				}
 				switch none := (onboarding.Rights{}); {
@@ -655,7 +655,7 @@ func TestRightsSayWhatThePolicySays(t *testing.T) {
 		}
 	}
 	administrator := onboarding.Rights{Invite: true, InviteAdmins: true, CopyLinks: true, SeeInvited: true, SeeMembers: true,
-		Approve: true, Configure: true}
+		SeeStructure: true, Manage: true, Approve: true, Configure: true}
 	partner := administrator
 	partner.InviteAdmins = false
 	for name, c := range map[string]struct {
@@ -664,8 +664,8 @@ func TestRightsSayWhatThePolicySays(t *testing.T) {
 		want  onboarding.Rights
 	}{
 		"an administrator":            {onboarding.AdminsInvite, ada, administrator},
-		"a member":                    {onboarding.AdminsInvite, emil, onboarding.Rights{SeeMembers: true}},
-		"a member where everyone may": {onboarding.EveryoneInvite, emil, onboarding.Rights{Invite: true, SeeMembers: true}},
+		"a member":                    {onboarding.AdminsInvite, emil, onboarding.Rights{SeeMembers: true, SeeStructure: true}},
+		"a member where everyone may": {onboarding.EveryoneInvite, emil, onboarding.Rights{Invite: true, SeeMembers: true, SeeStructure: true}},
 		"a partner":                   {onboarding.AdminsInvite, pia, partner},
 		"a guest where everyone may":  {onboarding.EveryoneInvite, gus, onboarding.Rights{}},
 		"a guest with a role too large": {onboarding.EveryoneInvite,

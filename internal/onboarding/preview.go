@@ -30,11 +30,14 @@ type PreviewResult struct {
 // Preview says of each recipient what Invite would, and whether they would join at once. It writes nothing and sends nothing;
 // what others do in between may change it. How many numbers of one block were texted within the hour it does not look at.
 func (u Inviting) Preview(ctx context.Context, caller Caller, cmd InviteCommand) (Preview, error) {
-	b, err := u.begin(caller, cmd)
+	b, err := u.begin(ctx, caller, cmd)
 	if err != nil {
 		return Preview{}, err
 	}
-	waiting := b.sort()
+	waiting, err := b.sort(ctx)
+	if err != nil {
+		return Preview{}, err
+	}
 	used, err := u.Store.ReadUsage(ctx, caller.Organization.ID, b.now)
 	if err != nil {
 		return Preview{}, err
@@ -55,7 +58,7 @@ func (u Inviting) Preview(ctx context.Context, caller Caller, cmd InviteCommand)
 	for i, r := range b.results {
 		one := PreviewResult{Input: r.Input, Verdict: r.Verdict, Reason: r.Reason, Address: offers[i].Address}
 		if r.Verdict.sends() {
-			one.Joins = b.joins(one.Address)
+			one.Joins = b.joins(offers[i])
 		}
 		p.Results = append(p.Results, one)
 	}
@@ -108,7 +111,10 @@ func (f *forecast) run(ctx context.Context, waiting []candidate) error {
 		}
 		known, ok := there[c.offer.ID]
 		if r.Verdict = Created; ok {
-			_, verdict, reason := f.judge(c.offer, known, status)
+			_, verdict, reason, err := f.judge(ctx, c.offer, known, status)
+			if err != nil {
+				return err
+			}
 			if r.Verdict = verdict; reason != "" {
 				r.Reason = reason
 			}
@@ -154,7 +160,12 @@ func (f *forecast) takeTexts(candidates []candidate) {
 }
 
 // joins says whether somebody would join at once who accepts by the link that is sent to them.
-func (b *batch) joins(a Address) Answer {
-	return Decide(b.caller.Organization.Settings, Case{Actor: b.caller.Member.Actor(), Channel: ChannelInvitation, Address: a,
-		Proven: b.cmd.Notify, Offer: Offer{b.cmd.Type, b.cmd.Role}}).Answer
+// Its places have been judged.
+func (b *batch) joins(c Contact) Answer {
+	var places []Place
+	for range c.Invitation.Placement.Groups {
+		places = append(places, Place{Group: true, Admits: true, Own: true})
+	}
+	return Decide(b.caller.Organization.Settings, Case{Actor: b.caller.Member.Actor(), Channel: ChannelInvitation, Address: c.Address,
+		Proven: b.cmd.Notify, Offer: Offer{b.cmd.Type, b.cmd.Role}, Places: places, Firm: c.Invitation.Firm}).Answer
 }

@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	acceptAttempts  = 3
+	acceptAttempts  = 4
 	linkRequestRest = 24 * time.Hour // between two requests for a new link of one invitation
 )
 
@@ -19,10 +19,14 @@ type RedeemStore interface {
 	ReadMember(ctx context.Context, org OrganizationID, id MemberID) (Member, error)
 	// Accept makes the member out of the invitation in one transaction, which holds only if the invitation is pending in
 	// this round at a.At, the address is nobody's, and the inviter is as they were judged. It returns ErrConflict where
-	// the invitation is otherwise, ErrInviterChanged where the inviter is, and ErrJoinUsed where the join was used before.
+	// the invitation is otherwise, ErrInviterChanged where the inviter is, ErrJoinUsed where the join was used before, ErrPlaceGone where a place that the
+	// member is put into is not there any more, ErrSeatsFull where there is no seat, and ErrPartnersChanged where the partners or
+	// whose a partner's domain is are otherwise.
 	Accept(ctx context.Context, a Acceptance) error
 	// Decline ends a pending invitation of this round; ErrConflict if it is otherwise.
 	Decline(ctx context.Context, org OrganizationID, c Contact, at time.Time) error
+	PlaceReader
+	PartnerReader
 	// AskForLink owes the inviter a message, unless one was asked for since after; then ErrConflict.
 	AskForLink(ctx context.Context, org OrganizationID, c Contact, m Message, after time.Time) error
 }
@@ -30,16 +34,22 @@ type RedeemStore interface {
 // ErrInviterChanged is what a store answers where the inviter is no longer what the invitation says.
 var ErrInviterChanged = errors.New("the inviter has changed")
 
+// ErrPartnersChanged is what a store answers where the active partners, or the firm that a domain is of, are no longer as read.
+var ErrPartnersChanged = errors.New("the partners have changed")
+
 // Acceptance is all that changes when an invitation is accepted.
 type Acceptance struct {
 	Organization OrganizationID
 	Contact      Contact // as it was read
 	Inviter      Actor   // as they must still be
+	InviterSeen  int64   // their version, where it matters where they stand; else 0
 	Member       Member
 	Credentials  Credentials
 	Session      Session
-	Notice       Message // to the administrators, if the member waits
-	Join         *Join   // by which the mailbox was proven, if it was not by the invitation's own link
+	Notice       Message       // to the administrators, if the member waits
+	Seats        int           // of the organization, if they are limited
+	Partner      *PartnerEntry // of a partner: the place that they take
+	Join         *Join         // by which the mailbox was proven, if it was not by the invitation's own link
 	At           time.Time
 }
 
@@ -92,6 +102,8 @@ func (o OpenOffer) state(now time.Time) error {
 		return errClosed()
 	case status == InvitationRevoked:
 		return Refuse(LinkRevoked, "This invitation was taken back.")
+	case status == InvitationSuspended:
+		return errNoLongerHolds()
 	case status == InvitationDeclined:
 		return Refuse(AlreadyDeclined, "This invitation was declined.")
 	case status == InvitationExpired:
@@ -115,24 +127,16 @@ func (u Redeeming) Accept(ctx context.Context, org OrganizationID, text string, 
 	if err != nil {
 		return Caller{}, SessionToken{}, err
 	}
-	inviter := offer.Contact.Invitation.Inviter
-	verdict, err := offer.decide(inviter)
+	weighed, err := offer.weigh(ctx, u.Store, u.World.Instant(), false)
 	if err != nil {
-		// They may have more rights by now than when they invited.
-		if inviter, err = actorNow(ctx, u.Store, org, inviter); err != nil {
-			return Caller{}, SessionToken{}, err
-		}
-		if verdict, err = offer.decide(inviter); err != nil {
-			return Caller{}, SessionToken{}, err
-		}
+		return Caller{}, SessionToken{}, err
 	}
 	a, token, err := u.prepare(offer, p)
 	if err != nil {
 		return Caller{}, SessionToken{}, err
 	}
 	for range acceptAttempts {
-		a.Inviter = inviter
-		a.admit(u.World, verdict)
+		a.admit(u.World, weighed)
 		err = u.Store.Accept(ctx, a)
 		switch {
 		case err == nil:
@@ -141,13 +145,12 @@ func (u Redeeming) Accept(ctx context.Context, org OrganizationID, text string, 
 			if _, err := u.Open(ctx, org, text); err != nil {
 				return Caller{}, SessionToken{}, err
 			}
-		case errors.Is(err, ErrInviterChanged):
-			if inviter, err = actorNow(ctx, u.Store, org, inviter); err != nil {
+		case errors.Is(err, ErrInviterChanged), errors.Is(err, ErrPlaceGone), errors.Is(err, ErrPartnersChanged):
+			if weighed, err = offer.weigh(ctx, u.Store, u.World.Instant(), true); err != nil {
 				return Caller{}, SessionToken{}, err
 			}
-			if verdict, err = offer.decide(inviter); err != nil {
-				return Caller{}, SessionToken{}, err
-			}
+		case errors.Is(err, ErrSeatsFull):
+			weighed.verdict = noSeat()
 		default:
 			return Caller{}, SessionToken{}, err
 		}
@@ -155,16 +158,77 @@ func (u Redeeming) Accept(ctx context.Context, org OrganizationID, text string, 
 	return Caller{}, SessionToken{}, Refuse(Unavailable, "Others are changing this invitation. Try again.")
 }
 
-// decide asks the policy once more, with the inviter as they are. A copied link, which proves nothing, counts only while who
-// had it in their hands has an administrator's rights.
-func (o OpenOffer) decide(inviter Actor) (Verdict, error) {
+// weighed is an offer held against the policy, with its inviter and its places as they are.
+type weighed struct {
+	verdict  Verdict
+	inviter  Actor
+	seen     int64 // the inviter's version, where it matters where they stand; else 0
+	standing Standing
+	partner  *PartnerEntry // of an offer to a partner
+}
+
+// noSeat makes somebody wait who has everything but a seat.
+func noSeat() Verdict { return wait("seats_full", "All seats of the organization are taken.") }
+
+// offerReader is what weighing an offer asks of the table.
+type offerReader interface {
+	memberReader
+	PlaceReader
+	PartnerReader
+}
+
+// weigh asks the policy once more. What the invitation tells of its inviter will do while it speaks for them: what is written
+// holds that they are so still. Unless reread is set, they are looked up where it does not, or where it matters where they stand.
+func (o OpenOffer) weigh(ctx context.Context, store offerReader, now time.Time, reread bool) (w weighed, err error) {
+	i, org := o.Contact.Invitation, o.Organization.ID
+	copied := !reread && (i.Placement.IsZero() || i.Inviter.admin())
+	inviter := i.Inviter.asMember(org)
+	if !copied {
+		if inviter, err = memberNow(ctx, store, org, i.Inviter.ID); err != nil {
+			return w, err
+		}
+	}
+	w.inviter = inviter.Actor()
+	if !i.Placement.IsZero() && !w.inviter.admin() {
+		w.seen = inviter.Version
+	}
+	if w.standing, err = stand(ctx, store, inviter, i.Placement); err != nil {
+		return w, err
+	}
+	if i.MemberType == Partner {
+		e, err := enterPartners(ctx, store, org, o.Contact.Address, i.Replaces)
+		switch {
+		case errors.Is(err, errNoPlace):
+			return w, errPartnersFull()
+		case errors.Is(err, errOtherFirm), err == nil && e.Firm.ID != i.Firm.ID:
+			return w, errNoLongerHolds()
+		case err != nil:
+			return w, err
+		}
+		w.partner = &e
+	}
+	w.verdict, err = o.decide(w.inviter, w.standing, now)
+	if err != nil && copied { // they may have more rights by now than when they invited
+		return o.weigh(ctx, store, now, true)
+	}
+	return w, err
+}
+
+// decide asks the policy. A copied link, which proves nothing, counts only while who had it in their hands has an
+// administrator's rights; an offer to a guest, while their time has not ended.
+func (o OpenOffer) decide(inviter Actor, s Standing, now time.Time) (Verdict, error) {
 	i := o.Contact.Invitation
 	v := Decide(o.Organization.Settings, Case{Actor: inviter, Channel: ChannelInvitation, Address: o.Contact.Address,
-		Proven: o.mailed, Offer: Offer{i.MemberType, i.Role}})
-	if !v.Stands() || !o.mailed && !inviter.admin() {
-		return v, Refuse(LinkRevoked, "This invitation no longer holds. Ask the organization for a new one.")
+		Proven: o.mailed, Offer: Offer{i.MemberType, i.Role}, Places: s.Places, Firm: i.Firm})
+	ended := !i.GuestUntil.IsZero() && !now.Before(i.GuestUntil)
+	if !v.Stands() || ended || !o.mailed && !inviter.admin() {
+		return v, errNoLongerHolds()
 	}
 	return v, nil
+}
+
+func errNoLongerHolds() *Error {
+	return Refuse(LinkRevoked, "This invitation no longer holds. Ask the organization for a new one.")
 }
 
 // prepare checks what was entered, and makes all that changes of it.
@@ -185,19 +249,21 @@ func (o OpenOffer) acceptance(w World, first, last string, hash PasswordHash) (A
 	m := Member{
 		ID: NewMemberID(w), Organization: o.Organization.ID, Type: i.MemberType, Role: i.Role,
 		FirstName: first, LastName: last, JobTitle: i.JobTitle, Locale: i.Locale,
+		EndsAt: i.GuestUntil, Firm: i.Firm,
 		Entry: Entry{Channel: ChannelInvitation, Inviter: i.Inviter.ID}, CreatedAt: now, UpdatedAt: now, Version: 1,
 	}
 	m.own(o.Contact.Address, o.mailed)
 	credentials := Credentials{Password: hash, Epoch: 1}
 	session, token := NewSession(w, m.Organization, m.ID, credentials.Epoch)
 	return Acceptance{Organization: m.Organization, Contact: o.Contact, Member: m, Credentials: credentials, Session: session,
-		Notice: newNotice(w), At: now}, token
+		Notice: newNotice(w), Seats: o.Organization.Settings.Seats, At: now}, token
 }
 
-// admit makes the member what the policy said.
-func (a *Acceptance) admit(w World, v Verdict) {
-	a.At = w.Instant()
-	a.Member.enter(v, a.At)
+// admit makes the member what the policy said, where they are to stand.
+func (a *Acceptance) admit(w World, by weighed) {
+	a.At, a.Inviter, a.InviterSeen, a.Partner = w.Instant(), by.inviter, by.seen, by.partner
+	a.Member.stand(by.standing)
+	a.Member.enter(by.verdict, a.At)
 }
 
 // Decline ends the offer on its holder's word. Declining twice is declining once.

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 )
 
@@ -165,6 +166,37 @@ func (k Keys) resetCode(number byte, org OrganizationID, m MemberID, r Reset) Pr
 	return k.digits(number, "latchkey reset code 1", org, m, r.Round, r.Nonce)
 }
 
+// OneTimePassword is mailed to a member who was added. It does not print.
+type OneTimePassword struct{ text string }
+
+func (OneTimePassword) String() string       { return "[one-time password]" }
+func (OneTimePassword) GoString() string     { return "[one-time password]" }
+func (OneTimePassword) LogValue() slog.Value { return slog.StringValue("[one-time password]") }
+
+// Reveal is the password as it stands in the mail: 120 bits in four groups of letters and digits. It is empty where the key that
+// it was derived from has gone.
+func (p OneTimePassword) Reveal() string { return p.text }
+
+// OneTimePassword derives it from the key that was current when it was made.
+func (k Keys) OneTimePassword(org OrganizationID, m MemberID, t Temporary) OneTimePassword {
+	key, known := k.keys[t.Key]
+	if !known || len(t.Nonce) == 0 {
+		return OneTimePassword{}
+	}
+	mac := hmac.New(sha256.New, key)
+	fmt.Fprintf(mac, "latchkey one-time password 1\x00%d:%s", len(org), org)
+	mac.Write(m[:])
+	mac.Write(binary.BigEndian.AppendUint16(nil, t.Round))
+	mac.Write(t.Nonce)
+	text := base32Lower.EncodeToString(mac.Sum(nil)[:15])
+	return OneTimePassword{strings.Join([]string{text[:6], text[6:12], text[12:18], text[18:]}, "-")}
+}
+
+// ContactCode derives the code that proves a member's new address.
+func (k Keys) ContactCode(org OrganizationID, m MemberID, c ContactChange) ProofCode {
+	return k.digits(c.Key, "latchkey contact code 1", org, m, c.Round, c.Nonce)
+}
+
 // Current is the number of the key that signs.
 func (k Keys) Current() byte { return k.current }
 
@@ -193,10 +225,14 @@ func (k Keys) digits(number byte, purpose string, org OrganizationID, subject [1
 type SessionToken struct {
 	Organization OrganizationID
 	Member       MemberID
+	Key          APIKeyID // of an API key; zero: of a session
 	secret       [32]byte
 }
 
-const sessionPrefix = "lks"
+const (
+	sessionPrefix  = "lks"
+	keyTokenPrefix = "lkk"
+)
 
 // NewSessionToken makes a token with 256 random bits.
 func NewSessionToken(w World, org OrganizationID, member MemberID) SessionToken {
@@ -207,10 +243,21 @@ func NewSessionToken(w World, org OrganizationID, member MemberID) SessionToken 
 	return t
 }
 
-// ParseSessionToken reads lks.<organization>.<member>.<secret>, in its one spelling.
-func ParseSessionToken(s string) (SessionToken, error) {
+// ParseSessionToken reads lks.<organization>.<member>.<secret>, or lkk.<organization>.<owner>.<key>.<secret>, in its one
+// spelling.
+func ParseSessionToken(s string) (t SessionToken, err error) {
 	parts := strings.Split(s, ".")
-	if len(s) > 200 || len(parts) != 4 || parts[0] != sessionPrefix {
+	if len(s) > 200 || len(parts) < 4 {
+		return SessionToken{}, errors.New("not a session token")
+	}
+	if parts[0] == keyTokenPrefix {
+		if t.Key, err = ParseAPIKeyKey(parts[3]); err != nil {
+			return SessionToken{}, errors.New("not a session token")
+		}
+		parts = slices.Delete(parts, 3, 4)
+		parts[0] = sessionPrefix
+	}
+	if len(parts) != 4 || parts[0] != sessionPrefix {
 		return SessionToken{}, errors.New("not a session token")
 	}
 	org, err := ParseOrganizationID(parts[1])
@@ -225,7 +272,7 @@ func ParseSessionToken(s string) (SessionToken, error) {
 	if err != nil || len(secret) != 32 {
 		return SessionToken{}, errors.New("not a session token")
 	}
-	t := SessionToken{Organization: org, Member: member, secret: [32]byte(secret)}
+	t.Organization, t.Member, t.secret = org, member, [32]byte(secret)
 	if t.Reveal() != s {
 		return SessionToken{}, errors.New("not a session token")
 	}
@@ -234,8 +281,11 @@ func ParseSessionToken(s string) (SessionToken, error) {
 
 // Reveal is the token as its holder carries it.
 func (t SessionToken) Reveal() string {
-	return strings.Join([]string{sessionPrefix, string(t.Organization), t.Member.Key(),
-		base64.RawURLEncoding.EncodeToString(t.secret[:])}, ".")
+	secret := base64.RawURLEncoding.EncodeToString(t.secret[:])
+	if !t.Key.IsZero() {
+		return strings.Join([]string{keyTokenPrefix, string(t.Organization), t.Member.Key(), t.Key.Key(), secret}, ".")
+	}
+	return strings.Join([]string{sessionPrefix, string(t.Organization), t.Member.Key(), secret}, ".")
 }
 
 // Hash is all that is stored of the token: SHA-256 over the whole of it, in 52 letters. The secret has full entropy,

@@ -538,6 +538,18 @@ func (s oneOffer) ReadOffer(context.Context, onboarding.OrganizationID, onboardi
 func (oneOffer) ReadMember(context.Context, onboarding.OrganizationID, onboarding.MemberID) (onboarding.Member, error) {
 	return onboarding.Member{}, onboarding.ErrNotFound
 }
+func (oneOffer) ReadPlaces(context.Context, onboarding.OrganizationID, onboarding.Placement) (onboarding.Places, error) {
+	return onboarding.Places{}, nil
+}
+func (oneOffer) ReadFirms(context.Context, []string) (map[string]onboarding.Firm, error) {
+	return nil, nil
+}
+func (oneOffer) ReadPartners(context.Context, onboarding.OrganizationID) (onboarding.Partners, error) {
+	return onboarding.Partners{}, nil
+}
+func (oneOffer) ReadDepartments(context.Context, onboarding.OrganizationID) ([]onboarding.Department, error) {
+	return nil, nil
+}
 func (oneOffer) Accept(context.Context, onboarding.Acceptance) error { return onboarding.ErrConflict }
 func (oneOffer) Decline(context.Context, onboarding.OrganizationID, onboarding.Contact, time.Time) error {
 	return onboarding.ErrConflict

@@ -36,17 +36,21 @@ type SignInStore interface {
 	CountAttempt(ctx context.Context, org OrganizationID, subject string, until time.Time, limit int) error
 	// BeginSession writes a session.
 	BeginSession(ctx context.Context, org OrganizationID, s Session) error
+	// BeginWithTemporary uses a one-time password up and writes the session and the member, whose mailbox it proves, in one
+	// transaction, if it is not used yet; else ErrConflict.
+	BeginWithTemporary(ctx context.Context, o Organization, before, after Member, t Temporary, s Session) error
 	// EndSession removes it. Removing what is gone is no error.
 	EndSession(ctx context.Context, org OrganizationID, hash string) error
 	// ChangePassword sets a member's hash and writes the session of the next epoch in one transaction, which holds only if the
 	// member is active and the epoch is still the one before; else ErrConflict.
-	ChangePassword(ctx context.Context, org OrganizationID, m MemberID, hash PasswordHash, s Session, at time.Time) error
+	ChangePassword(ctx context.Context, org OrganizationID, m MemberID, hash PasswordHash, s Session) error
 	// OweReset puts next in the place of the reset that was seen and owes its message, if the member is in this status and
 	// that reset is still theirs; else ErrConflict.
 	OweReset(ctx context.Context, org OrganizationID, m Member, seen, next Reset, msg Message) error
-	// RedeemReset sets the hash, verifies the address, activates whom activation waited for, and writes the session of the next
-	// epoch, in one transaction which holds only if the reset is still open with this nonce at s.CreatedAt; else ErrConflict.
-	RedeemReset(ctx context.Context, org Organization, m Member, r Reset, hash PasswordHash, s Session) error
+	// RedeemReset sets the hash, writes the member as they are after it over the member as they were read, and the session of the
+	// next epoch, in one transaction which holds only if the reset is still open with this nonce at s.CreatedAt; else ErrConflict.
+	RedeemReset(ctx context.Context, org Organization, before, after Member, r Reset, hash PasswordHash, s Session) error
+	ContactStore
 }
 
 // ErrLimit is what a store answers where a counter is at its limit.
@@ -67,11 +71,40 @@ func (u SigningIn) SignIn(ctx context.Context, org OrganizationID, login, passwo
 	if err != nil {
 		return Caller{}, SessionToken{}, err
 	}
-	if matches := credentials.Password.Matches(password); !matches || m.Status != MemberActive && !m.Status.Applicant() {
-		return Caller{}, SessionToken{}, Refuse(WrongCredentials, "This login and password do not belong together.")
+	matches := credentials.Password.Matches(password)
+	if !matches || m.Status != MemberActive && !m.Status.Applicant() || m.Ended(u.World.Now()) {
+		return Caller{}, SessionToken{}, errCredentials()
+	}
+	if credentials.Temporary.Out() {
+		return u.signInOnce(ctx, o, m, credentials)
 	}
 	session, token := NewSession(u.World, org, m.ID, credentials.Epoch)
 	if err := u.Store.BeginSession(ctx, org, session); err != nil {
+		return Caller{}, SessionToken{}, err
+	}
+	return Caller{Organization: o, Member: m, Session: session}, token, nil
+}
+
+func errCredentials() *Error {
+	return Refuse(WrongCredentials, "This login and password do not belong together.")
+}
+
+// signInOnce signs somebody in with a one-time password, who has shown with it that they read their mail. Of two at once, one
+// comes in.
+func (u SigningIn) signInOnce(ctx context.Context, o Organization, m Member, c Credentials) (Caller, SessionToken, error) {
+	if !c.Temporary.Opens(u.World.Now()) {
+		return Caller{}, SessionToken{}, errCredentials()
+	}
+	session, token := NewSession(u.World, o.ID, m.ID, c.Epoch)
+	session.MustChange, session.ExpiresAt = true, session.CreatedAt.Add(changeLifetime)
+	before := m
+	m.own(m.Login(), true)
+	m.UpdatedAt, m.Version = session.CreatedAt, m.Version+1
+	err := u.Store.BeginWithTemporary(ctx, o, before, m, c.Temporary, session)
+	if errors.Is(err, ErrConflict) {
+		err = errCredentials()
+	}
+	if err != nil {
 		return Caller{}, SessionToken{}, err
 	}
 	return Caller{Organization: o, Member: m, Session: session}, token, nil
@@ -132,31 +165,22 @@ func (u SigningIn) SignOut(ctx context.Context, caller Caller) error {
 // ChangePassword ends every session of the caller, this one too, and begins a new one.
 func (u SigningIn) ChangePassword(ctx context.Context, caller Caller, current, next string) (Caller, SessionToken, error) {
 	o := caller.Organization
-	until := u.World.Now().Truncate(guessWindow).Add(guessWindow)
-	err := u.Store.CountAttempt(ctx, o.ID, "change#"+caller.Member.ID.Key(), until, guessesPerLogin)
-	if errors.Is(err, ErrLimit) {
-		return Caller{}, SessionToken{}, &Error{Code: TooManyAttempts, Message: "Too many attempts. Wait a little.", RetryAfter: until.Sub(u.World.Now())}
-	}
+	m, credentials, err := u.prove(ctx, caller, current)
 	if err != nil {
 		return Caller{}, SessionToken{}, err
-	}
-	m, credentials, err := u.Store.ReadCredentials(ctx, o.ID, caller.Member.ID)
-	if err != nil {
-		return Caller{}, SessionToken{}, err
-	}
-	if !credentials.Password.Matches(current) {
-		return Caller{}, SessionToken{}, InvalidField("/current_password", "wrong", "This is not your current password.")
 	}
 	password, err := newPassword("/new_password", next, o, m.Login().Value, m.FirstName, m.LastName)
 	if err != nil {
 		return Caller{}, SessionToken{}, err
 	}
+	if credentials.Temporary.Out() && credentials.Password.Matches(next) {
+		return Caller{}, SessionToken{}, InvalidField("/new_password", "same", "Choose another password than the one that was mailed.")
+	}
 	session, token := NewSession(u.World, o.ID, m.ID, caller.Session.Epoch+1)
-	err = u.Store.ChangePassword(ctx, o.ID, m.ID, password.Hash(u.World), session, session.CreatedAt)
+	err = u.Store.ChangePassword(ctx, o.ID, m.ID, password.Hash(u.World), session)
 	if errors.Is(err, ErrConflict) {
 		return Caller{}, SessionToken{}, errSignIn()
 	}
-	m.UpdatedAt, m.Version = session.CreatedAt, m.Version+1
 	return Caller{Organization: o, Member: m, Session: session}, token, err
 }
 
@@ -171,6 +195,8 @@ func (u SigningIn) RequestReset(ctx context.Context, org OrganizationID, login, 
 	switch {
 	case m.Login().Kind == Phone:
 		kind = MessagePasswordCode
+	case m.Status == MemberPendingActivation && m.Entry.Channel == ChannelDirect:
+		kind = MessageRegistration
 	case m.Status == MemberPendingActivation:
 		kind = MessagePasswordSet
 	}
@@ -180,7 +206,7 @@ func (u SigningIn) RequestReset(ctx context.Context, org OrganizationID, login, 
 			return err
 		}
 	}
-	if !room || m.Status != MemberActive && m.Status != MemberPendingActivation {
+	if !room || !m.Status.Placed() || m.Ended(msg.At) {
 		m.ID = MemberID(NewContactID(o.Salt, a)) // nobody: the write below is made all the same, and refused
 	}
 	err = u.Store.OweReset(ctx, org, m, credentials.Reset, reset, msg)
@@ -209,11 +235,15 @@ func (u SigningIn) nextReset(m Member, r Reset) Reset {
 type OpenReset struct {
 	Organization Organization
 	Member       Member
+	before       Member // as they were read
 	reset        Reset
 }
 
 // First reports whether the member sets a password for the first time.
 func (o OpenReset) First() bool { return o.Member.Status == MemberPendingActivation }
+
+// Registers reports whether the member was added, and completes with this how they are called.
+func (o OpenReset) Registers() bool { return o.First() && o.before.Entry.Channel == ChannelDirect }
 
 // OpenReset says whom a link lets set their password.
 func (u SigningIn) OpenReset(ctx context.Context, org OrganizationID, text string) (OpenReset, Credentials, error) {
@@ -241,19 +271,43 @@ func (u SigningIn) OpenReset(ctx context.Context, org OrganizationID, text strin
 	if !c.Reset.Open(u.World.Now()) {
 		return OpenReset{Organization: o}, Credentials{}, Refuse(LinkExpired, "This link has expired. Ask for a new one.")
 	}
-	if m.Status != MemberActive && m.Status != MemberPendingActivation {
+	if !m.Status.Placed() || m.Ended(u.World.Now()) {
 		return OpenReset{}, Credentials{}, errLink()
 	}
-	return OpenReset{Organization: o, Member: m, reset: c.Reset}, c, nil
+	return OpenReset{Organization: o, Member: m, before: m, reset: c.Reset}, c, nil
 }
 
 // SetPassword sets the password by a mailed link, once. It ends every session and begins a new one.
 func (u SigningIn) SetPassword(ctx context.Context, org OrganizationID, text, next string) (Caller, SessionToken, error) {
+	return u.Register(ctx, org, text, next, "", "")
+}
+
+// Register is SetPassword for whoever sets their first one, and can put right how they are called; an empty name stays.
+func (u SigningIn) Register(ctx context.Context, org OrganizationID, text, next, first, last string) (Caller, SessionToken, error) {
 	open, credentials, err := u.OpenReset(ctx, org, text)
 	if err != nil {
 		return Caller{}, SessionToken{}, err
 	}
+	if err := open.rename(first, last); err != nil {
+		return Caller{}, SessionToken{}, err
+	}
 	return u.redeem(ctx, open, credentials.Epoch, next, errLink())
+}
+
+// rename puts right how somebody is called who sets their first password.
+func (o *OpenReset) rename(first, last string) error {
+	if first+last != "" && !o.First() {
+		return InvalidField("/first_name", "not_applicable", "Names are chosen with the first password.")
+	}
+	o.before = o.Member
+	var err1, err2 error
+	if first != "" {
+		o.Member.FirstName, err1 = requiredName("/first_name", first)
+	}
+	if last != "" {
+		o.Member.LastName, err2 = requiredName("/last_name", last)
+	}
+	return joinFields(err1, err2)
 }
 
 // redeem sets the password of a reset that has been opened. used is the answer where somebody was faster.
@@ -264,18 +318,18 @@ func (u SigningIn) redeem(ctx context.Context, open OpenReset, epoch int64, next
 		return Caller{}, SessionToken{}, err
 	}
 	session, token := NewSession(u.World, o.ID, m.ID, epoch+1)
-	err = u.Store.RedeemReset(ctx, o, m, open.reset, password.Hash(u.World), session)
+	if open.First() {
+		m.JoinedAt = session.CreatedAt
+	}
+	m.own(m.Login(), true)
+	m.Status, m.UpdatedAt, m.Version = MemberActive, session.CreatedAt, m.Version+1
+	err = u.Store.RedeemReset(ctx, o, open.before, m, open.reset, password.Hash(u.World), session)
 	if errors.Is(err, ErrConflict) {
 		return Caller{}, SessionToken{}, used
 	}
 	if err != nil {
 		return Caller{}, SessionToken{}, err
 	}
-	if open.First() {
-		m.JoinedAt = session.CreatedAt
-	}
-	m.own(m.Login(), true)
-	m.Status, m.UpdatedAt, m.Version = MemberActive, session.CreatedAt, m.Version+1
 	return Caller{Organization: o, Member: m, Session: session}, token, nil
 }
 
@@ -288,8 +342,8 @@ func (u SigningIn) SetPasswordByCode(ctx context.Context, org OrganizationID, lo
 	}
 	wrong := InvalidField("/code", "wrong", "This is not the code that was sent, or it has ended.")
 	matches := u.Keys.MatchesReset(o.ID, m.ID, c.Reset, code)
-	if !matches || m.Login().Kind != Phone || !c.Reset.Open(u.World.Now()) || m.Status != MemberActive && m.Status != MemberPendingActivation {
+	if !matches || m.Login().Kind != Phone || !c.Reset.Open(u.World.Now()) || !m.Status.Placed() || m.Ended(u.World.Now()) {
 		return Caller{}, SessionToken{}, wrong
 	}
-	return u.redeem(ctx, OpenReset{Organization: o, Member: m, reset: c.Reset}, c.Epoch, next, wrong)
+	return u.redeem(ctx, OpenReset{Organization: o, Member: m, before: m, reset: c.Reset}, c.Epoch, next, wrong)
 }

@@ -47,7 +47,7 @@ func (k MessageKind) use() TextUse {
 	switch k {
 	case MessageInvitation:
 		return TextInvitation
-	case MessageJoinCode:
+	case MessageJoinCode, MessageContactCode:
 		return TextCode
 	}
 	return TextWord

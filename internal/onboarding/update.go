@@ -17,6 +17,7 @@ type UpdateStore interface {
 	ReserveSends(ctx context.Context, org OrganizationID, day time.Time, inviter MemberID, want, limit int) (int, error)
 	// ReturnSends gives back what was not used, at most once: less is sent then, not more.
 	ReturnSends(ctx context.Context, org OrganizationID, day time.Time, inviter MemberID, unused int) error
+	PlaceReader
 }
 
 // Updating is the use case: sending a pending invitation again, and taking one back.
@@ -38,10 +39,10 @@ func (u Updating) Resend(ctx context.Context, caller Caller, id ContactID, match
 	var reserved Kind // of the message that was
 	sent, err := u.change(ctx, caller, id, match, requestID, func(c Contact) (Contact, error) {
 		i := c.Invitation
-		if v := caller.offers(Offer{i.MemberType, i.Role}); !v.Stands() {
-			return Contact{}, Refuse(Forbidden, v.Sentence)
+		if err := u.mayOffer(ctx, caller, i); err != nil {
+			return Contact{}, err
 		}
-		if i.Status != InvitationPending {
+		if i.Status != InvitationPending && i.Status != InvitationSuspended {
 			return Contact{}, Refuse(Conflict, "The invitation is "+string(i.Status)+". Invite the address again instead.")
 		}
 		next, err := c.resend(u.World, caller)
@@ -57,6 +58,106 @@ func (u Updating) Resend(ctx context.Context, caller Caller, id ContactID, match
 		err = errors.Join(err, u.Store.ReturnSends(ctx, org.ID, today, caller.Member.ID, 1))
 	}
 	return sent, err
+}
+
+// mayOffer refuses where the caller could not make the offer themselves.
+func (u Updating) mayOffer(ctx context.Context, caller Caller, i Invitation) error {
+	v, err := caller.offersAgain(ctx, u.Store, i)
+	if err == nil && !v.Stands() {
+		err = Refuse(Forbidden, v.Sentence)
+	}
+	return err
+}
+
+// answer makes the caller answer for an offer from now on.
+func (i *Invitation) answer(caller Caller, now time.Time) {
+	i.Status, i.Inviter, i.InviterName, i.UpdatedAt = InvitationPending, caller.Member.Actor(), caller.Member.Name(), now
+}
+
+// TakeOver makes the caller answer for an offer whose inviter is gone, or for any other that they may see.
+func (u Updating) TakeOver(ctx context.Context, caller Caller, id ContactID, match Match, requestID string) (Contact, error) {
+	return u.change(ctx, caller, id, match, requestID, func(c Contact) (Contact, error) {
+		now := u.World.Instant()
+		switch status := c.Invitation.Now(now); status {
+		case InvitationPending, InvitationSuspended:
+		case InvitationExpired:
+			return Contact{}, Refuse(Conflict, "The invitation has expired. Send it again instead.")
+		default:
+			return Contact{}, Refuse(Conflict, "The invitation is "+string(status)+" already.")
+		}
+		if err := u.mayOffer(ctx, caller, c.Invitation); err != nil {
+			return Contact{}, err
+		}
+		c.Invitation.answer(caller, now)
+		c.Version++
+		return c, nil
+	})
+}
+
+// InvitationChange is what is to be different about an invitation. What is nil stays.
+type InvitationChange struct {
+	FirstName  *string
+	LastName   *string
+	JobTitle   *string
+	Type       *MemberType
+	Role       *Role
+	Locale     *Locale
+	GuestUntil *time.Time // zero: never
+
+	Departments *[]DepartmentID
+	Groups      *[]GroupID
+}
+
+// apply answers the invitation as it is to be, and which places are named.
+func (c InvitationChange) apply(i Invitation) (next Invitation, named Placement) {
+	i.Placement, named = changePlacement(i.Placement, c.Departments, c.Groups)
+	set(&i.FirstName, c.FirstName)
+	set(&i.LastName, c.LastName)
+	set(&i.JobTitle, c.JobTitle)
+	set(&i.MemberType, c.Type)
+	set(&i.Role, c.Role)
+	set(&i.Locale, c.Locale)
+	set(&i.GuestUntil, c.GuestUntil)
+	return i, named
+}
+
+// set sets a field to what it is to be, unless it stays.
+func set[T any](field, to *T) {
+	if to != nil {
+		*field = *to
+	}
+}
+
+// Edit changes a pending invitation. Its link stays as it is, and nothing is sent. Whoever edits an offer answers for it.
+func (u Updating) Edit(ctx context.Context, caller Caller, id ContactID, match Match, requestID string, change InvitationChange) (Contact, error) {
+	return u.change(ctx, caller, id, match, requestID, func(c Contact) (Contact, error) {
+		now := u.World.Instant()
+		if status := c.Invitation.Now(now); status != InvitationPending && status != InvitationSuspended {
+			return Contact{}, Refuse(Conflict, "The invitation is "+string(status)+".")
+		}
+		next, named := change.apply(c.Invitation)
+		if next.MemberType == Partner != (c.Invitation.MemberType == Partner) {
+			return Contact{}, InvalidField("/member_type", "not_applicable", "Somebody is invited as a partner, or is not. Invite them anew.")
+		}
+		if err := checkGuestUntil(next.MemberType, next.GuestUntil, now); err != nil {
+			return Contact{}, err
+		}
+		s, err := stand(ctx, u.Store, caller.Member, next.Placement)
+		if err != nil {
+			return Contact{}, err
+		}
+		if err := s.known("", named); err != nil {
+			return Contact{}, err
+		}
+		if v := caller.offers(Offer{next.MemberType, next.Role}, s.Places, next.Firm); !v.Stands() {
+			return Contact{}, Refuse(Forbidden, v.Sentence)
+		}
+		next.Placement = s.There
+		next.answer(caller, now)
+		c.Invitation = next
+		c.Version++
+		return c, nil
+	})
 }
 
 // reserve takes the message that a contact is about to owe out of the limits. A text message that is not sent after all stays
@@ -91,9 +192,8 @@ func (c Contact) resend(w World, caller Caller) (Contact, error) {
 	}
 	c.Messages = nil
 	c.owe(newMessage(w, MessageInvitation, i.Locale, i.Round))
-	c.Invitation.Inviter, c.Invitation.InviterName = caller.Member.Actor(), caller.Member.Name()
+	c.Invitation.answer(caller, now)
 	c.Invitation.ExpiresAt = now.Add(caller.Organization.Settings.InvitationLifetime)
-	c.Invitation.UpdatedAt = now
 	c.Invitation.LinkAskedAt = time.Time{}
 	c.Version++
 	return c, nil
@@ -102,7 +202,7 @@ func (c Contact) resend(w World, caller Caller) (Contact, error) {
 // Revoke takes a pending or expired invitation back. Its link is dead at once, and what it still owes is not sent.
 func (u Updating) Revoke(ctx context.Context, caller Caller, id ContactID, match Match, requestID string) (Contact, error) {
 	return u.change(ctx, caller, id, match, requestID, func(c Contact) (Contact, error) {
-		if c.Invitation.Status != InvitationPending {
+		if c.Invitation.Status != InvitationPending && c.Invitation.Status != InvitationSuspended {
 			return Contact{}, Refuse(Conflict, "The invitation is "+string(c.Invitation.Status)+" already.")
 		}
 		c.Invitation.Status = InvitationRevoked

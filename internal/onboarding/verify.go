@@ -25,8 +25,11 @@ func (u Joining) Verify(ctx context.Context, org OrganizationID, text, code stri
 			return Caller{}, SessionToken{}, errJoined()
 		case errors.Is(err, ErrConflict), errors.Is(err, ErrLinkChanged):
 			continue
-		case errors.Is(err, ErrInviterChanged), errors.Is(err, errCopyDenies):
+		case errors.Is(err, ErrInviterChanged), errors.Is(err, ErrPlaceGone), errors.Is(err, ErrPartnersChanged), errors.Is(err, errCopyDenies):
 			p.reread = true
+			continue
+		case errors.Is(err, ErrSeatsFull):
+			p.seatless = true
 			continue
 		}
 		return caller, token, err
@@ -66,6 +69,8 @@ type proof struct {
 	join    Join
 	contact ContactID
 	reread  bool // whether the owner or the inviter has to be looked up: the copy of them that was read is outdated
+
+	seatless bool // whether no seat was left: they wait then
 }
 
 // errCopyDenies says that a copy of somebody has not the rights: they themselves have to be looked up.
@@ -94,7 +99,7 @@ func (p *proof) admit(ctx context.Context, org OrganizationID) (Caller, SessionT
 			return caller, token, err
 		}
 	}
-	return p.enter(ctx, OpenLink{o, link}, contact)
+	return p.enter(ctx, OpenLink{Organization: o, Link: link}, contact)
 }
 
 // again answers whoever proves an address that somebody has already. It is the same person, or was the same mailbox. An
@@ -123,16 +128,12 @@ func (p *proof) again(ctx context.Context, o Organization, contact Contact) (Cal
 // had opened the mail: they need not find out which of two links was the right one. Six digits do not make administrators,
 // though: what a link of 160 bits was sent for is taken by that link alone.
 func (p *proof) accept(ctx context.Context, offer OpenOffer) (Caller, SessionToken, error) {
-	inviter, err := p.now(ctx, offer.Organization.ID, offer.Contact.Invitation.Inviter)
+	by, err := offer.weigh(ctx, p.Store, p.World.Instant(), p.reread)
 	if err != nil {
 		return Caller{}, SessionToken{}, err
 	}
-	verdict, err := offer.decide(inviter)
-	if err != nil && !p.reread {
-		err = errCopyDenies
-	}
-	if err != nil {
-		return Caller{}, SessionToken{}, err
+	if p.seatless {
+		by.verdict = noSeat()
 	}
 	if offer.Contact.Invitation.Role != RoleMember && !p.reread {
 		return Caller{}, SessionToken{}, errCopyDenies // nothing is written here that would hold the inviter as they are
@@ -141,23 +142,25 @@ func (p *proof) accept(ctx context.Context, offer OpenOffer) (Caller, SessionTok
 		return Caller{}, SessionToken{}, Refuse(InvitationWaits, "An invitation waits for you. Open the link that was sent to you.")
 	}
 	a, token := offer.acceptance(p.World, p.join.FirstName, p.join.LastName, p.join.Password)
-	a.Inviter, a.Join = inviter, &p.join
-	a.admit(p.World, verdict)
+	a.Join = &p.join
+	a.admit(p.World, by)
 	return Caller{Organization: offer.Organization, Member: a.Member, Session: a.Session}, token, p.Store.Accept(ctx, a)
 }
 
 // enter makes a new member of the join, who is in or waits.
 func (p *proof) enter(ctx context.Context, open OpenLink, contact Contact) (Caller, SessionToken, error) {
 	o, l, now := open.Organization, open.Link, p.World.Instant()
-	owner, err := p.now(ctx, o.ID, l.Owner)
-	if err != nil {
+	if err := open.judge(ctx, p.Store, p.reread); err != nil {
 		return Caller{}, SessionToken{}, err
 	}
-	c := l.caseOf(owner, p.join.Address)
+	c := open.caseOf(p.join.Address)
 	c.Proven = true
 	verdict := Decide(o.Settings, c)
-	if !verdict.Stands() && !p.reread && !owner.Itself {
+	if !verdict.Stands() && !p.reread && !open.owner.Itself {
 		return Caller{}, SessionToken{}, errCopyDenies
+	}
+	if verdict.Stands() && p.seatless {
+		verdict = noSeat()
 	}
 	if !verdict.Stands() {
 		return Caller{}, SessionToken{}, errLinkDisabled() // maybe for this address alone, since it was begun with
@@ -165,26 +168,19 @@ func (p *proof) enter(ctx context.Context, open OpenLink, contact Contact) (Call
 	m := Member{
 		ID: NewMemberID(p.World), Organization: o.ID, Type: l.Offer.Type, Role: l.Offer.Role,
 		FirstName: p.join.FirstName, LastName: p.join.LastName, Locale: p.join.Locale,
-		Entry: Entry{Channel: ChannelInviteLink, Link: l.ID, Inviter: owner.ID}, CreatedAt: now, UpdatedAt: now, Version: 1,
+		Entry: Entry{Channel: ChannelInviteLink, Link: l.ID, Inviter: open.owner.ID}, CreatedAt: now, UpdatedAt: now, Version: 1,
 	}
 	m.own(p.join.Address, true)
+	m.stand(open.standing)
 	m.enter(verdict, now)
 	credentials := Credentials{Password: p.join.Password, Epoch: 1}
 	session, token := NewSession(p.World, o.ID, m.ID, credentials.Epoch)
 	if contact.Version == 0 {
 		contact = Contact{ID: p.contact, Address: p.join.Address}
 	}
-	a := Admission{Organization: o.ID, Join: p.join, Contact: contact, Link: l, Owner: owner, Member: m, Credentials: credentials,
-		Session: session, Notice: newNotice(p.World), At: now}
+	a := Admission{Organization: o.ID, Join: p.join, Contact: contact, Link: l, Owner: open.owner, OwnerSeen: open.seen,
+		Member: m, Credentials: credentials, Session: session, Notice: newNotice(p.World), Seats: o.Settings.Seats, At: now}
 	return Caller{Organization: o, Member: m, Session: session}, token, p.Store.Admit(ctx, a)
-}
-
-// now is an actor as they are: as the link or the invitation says, until the table has told that they have changed.
-func (p *proof) now(ctx context.Context, org OrganizationID, a Actor) (Actor, error) {
-	if !p.reread || a.Itself {
-		return a, nil
-	}
-	return actorNow(ctx, p.Store, org, a)
 }
 
 // enter lets a member in, or makes them wait, as the policy said.
