@@ -60,9 +60,9 @@ func (s *stage) standing(id onboarding.MemberID) (lists []string) {
 		onboarding.MemberDismissed,
 		onboarding.MemberPendingApproval, onboarding.MemberRejected}
 	for _, status := range all {
-		listed, _, err := s.store.ListMembers(s.t.Context(), acme, status, nil, "", 200)
+		listed, _, err := s.store.ListMembers(s.t.Context(), acme, onboarding.PeopleFilter{Status: status}, "", 200)
 		s.ok(err)
-		if slices.ContainsFunc(listed, func(m onboarding.Member) bool { return m.ID == id }) {
+		if !status.Applicant() && slices.ContainsFunc(listed, func(m onboarding.Member) bool { return m.ID == id }) {
 			lists = append(lists, "member "+string(status))
 		}
 		if slices.Contains(s.queue(status, onboarding.RequestFilter{}, 200), id) {
@@ -105,13 +105,13 @@ func TestARequestIsRejectedReopenedAndApproved(t *testing.T) {
 			t.Errorf("%+v has the request of before", caller.Member)
 		}
 		want.Request.ID = caller.Member.Request.ID
-		if caller.Member != want {
+		if !reflect.DeepEqual(caller.Member, want) {
 			t.Errorf("stored %+v, want %+v", caller.Member, want)
 		}
 		s.want("listed", s.standing(id), "["+list+"]")
 		s.want("mailed", s.letters(), letters)
 		me, err := onboarding.Visitor(t.Context(), s.store, s.world(), session.Reveal())
-		if err != nil || me.Member != want {
+		if err != nil || !reflect.DeepEqual(me.Member, want) {
 			t.Errorf("they see %+v, %v", me.Member, err)
 		}
 		_, err = s.authenticate(session)
@@ -128,13 +128,13 @@ func TestARequestIsRejectedReopenedAndApproved(t *testing.T) {
 	want.Request = onboarding.Request{At: asked, Rule: "approval_requested", DecidedAt: s.Now(),
 		DecidedBy: s.admin.Member.ID, DeciderName: "Ada Byron", Reason: "Nobody knows them"}
 	step(want, "request rejected", "[join_rejected to ann@example.com]")
-	if rejected != caller.Member {
+	if !reflect.DeepEqual(rejected, caller.Member) {
 		t.Errorf("answered %+v", rejected)
 	}
 	for _, approve := range []bool{true, false} {
 		m, err := s.decide(s.admin, onboarding.Decision{Applicant: id, Approve: approve})
 		s.refused(err, onboarding.AlreadyProcessed)
-		if m != rejected {
+		if !reflect.DeepEqual(m, rejected) {
 			t.Errorf("answered %+v", m)
 		}
 	}
@@ -143,7 +143,7 @@ func TestARequestIsRejectedReopenedAndApproved(t *testing.T) {
 	reopened := s.reopens(id)
 	want.Status, want.Request = onboarding.MemberPendingApproval, onboarding.Request{At: asked, Rule: "approval_requested"}
 	step(want, "request pending_approval", "[]")
-	if reopened != caller.Member {
+	if !reflect.DeepEqual(reopened, caller.Member) {
 		t.Errorf("answered %+v", reopened)
 	}
 	_, err = s.approving(s.store).Reopen(t.Context(), s.admin, id, anyMember, s.request())
@@ -155,7 +155,7 @@ func TestARequestIsRejectedReopenedAndApproved(t *testing.T) {
 	want.Request = onboarding.Request{At: asked, Rule: "approval_requested", DecidedAt: s.Now(),
 		DecidedBy: s.admin.Member.ID, DeciderName: "Ada Byron"}
 	step(want, "member active", "[join_approved to ann@example.com]")
-	if approved != caller.Member {
+	if !reflect.DeepEqual(approved, caller.Member) {
 		t.Errorf("answered %+v", approved)
 	}
 	if l := s.box.all(); l[len(l)-1].Locale != onboarding.German || l[len(l)-1].Link != baseURL+"/join/acme/sign-in" ||
@@ -237,7 +237,7 @@ func TestADecisionAdjustsWhatSomebodyBecomes(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		stored := s.member(id)
-		if err == nil && (stored != m || m.Status != onboarding.MemberActive || m.Type != onboarding.Employee ||
+		if err == nil && (!reflect.DeepEqual(stored, m) || m.Status != onboarding.MemberActive || m.Type != onboarding.Employee ||
 			m.Role != c.role || m.JobTitle != c.title || m.Request.DecidedBy != c.caller.Member.ID) {
 			t.Errorf("%s: answered %+v, stored %+v", name, m, stored)
 		}
@@ -264,7 +264,7 @@ func TestAPartnerDoesNotGrantWhatARequestAsksFor(t *testing.T) {
 	m, err := s.decide(s.caller(partner.Member.ID), onboarding.Decision{Applicant: id, Approve: true,
 		Role: onboarding.RoleMember})
 	s.ok(err)
-	if m.Role != onboarding.RoleMember || s.member(id) != m {
+	if m.Role != onboarding.RoleMember || !reflect.DeepEqual(s.member(id), m) {
 		t.Errorf("%+v", m)
 	}
 }
@@ -343,7 +343,7 @@ func TestADecisionMadeAgainIsAnsweredAgain(t *testing.T) {
 		s.ok(err)
 		answers = append(answers, m)
 	}
-	if answers[0] != answers[1] || answers[2] != answers[3] || s.member(id) != answers[3] || answers[3].Version != 3 {
+	if !reflect.DeepEqual(answers[0], answers[1]) || !reflect.DeepEqual(answers[2], answers[3]) || !reflect.DeepEqual(s.member(id), answers[3]) || answers[3].Version != 3 {
 		t.Errorf("%+v", answers)
 	}
 }
@@ -377,7 +377,7 @@ func TestSeveralAreDecidedEachOnItsOwn(t *testing.T) {
 				(r.Member == nil) != (r.Verdict == onboarding.DecisionNotFound || r.Verdict == onboarding.DecisionDuplicate) {
 				t.Errorf("%s, %d: %+v, want %s", when, i, r, want[i])
 			}
-			if r.Member != nil && *r.Member != s.member(r.Applicant) {
+			if r.Member != nil && !reflect.DeepEqual(*r.Member, s.member(r.Applicant)) {
 				t.Errorf("%s, %d: answered %+v, stored %+v", when, i, *r.Member, s.member(r.Applicant))
 			}
 		}
@@ -407,7 +407,7 @@ func TestSeveralDecisionsThatFailHalfwayAreFinishedByTheSameRequest(t *testing.T
 		decisions = append(decisions, onboarding.Decision{Applicant: s.applies(a).Member.ID, Approve: true})
 	}
 	s.mail()
-	store, _ := s.over(first(5, "UpdateItem", down))
+	store, _ := s.over(first(5, "TransactWriteItems", down))
 	request := s.request()
 	_, err := s.approving(store).DecideAll(t.Context(), s.admin, decisions, request)
 	s.refused(err, onboarding.Unavailable)
@@ -477,7 +477,7 @@ func TestTheQueueIsSortedAndFiltered(t *testing.T) {
 		onboarding.RequestFilter{}, "", 200)
 	s.ok(err)
 	for _, m := range page {
-		if stored := s.member(m.ID); m != stored {
+		if stored := s.member(m.ID); !reflect.DeepEqual(m, stored) {
 			t.Errorf("listed %+v, stored %+v", m, stored)
 		}
 	}

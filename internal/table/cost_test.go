@@ -98,11 +98,11 @@ func TestAJobCostsSoManyCalls(t *testing.T) {
 			_, err := s.approving(store).Decide(t.Context(), s.admin, onboarding.Decision{Applicant: waiting, Approve: true},
 				anyMember, s.request())
 			return err
-		}, []string{"GetItem", "UpdateItem"}},
+		}, []string{"GetItem", "TransactWriteItems"}},
 		"approve three": {func(store *table.Table) error {
 			_, err := s.approving(store).DecideAll(t.Context(), s.admin, several, s.request())
 			return err
-		}, []string{"GetItem", "GetItem", "GetItem", "UpdateItem", "UpdateItem", "UpdateItem"}},
+		}, []string{"GetItem", "GetItem", "GetItem", "TransactWriteItems", "TransactWriteItems", "TransactWriteItems"}},
 		"list requests": {func(store *table.Table) error {
 			_, _, err := store.ListJoinRequests(t.Context(), acme, onboarding.MemberPendingApproval, onboarding.RequestFilter{},
 				"", 50)

@@ -53,7 +53,7 @@ func readClaimed(k key, message string, item attributes) (onboarding.Claimed, er
 		var m onboarding.Member
 		var credentials onboarding.Credentials
 		m, credentials, err = readMember(item)
-		c.Member, c.Reset = &m, credentials.Reset
+		c.Member, c.Credentials = &m, credentials
 	case strings.HasPrefix(k.SK, joinPrefix):
 		var j onboarding.Join
 		j, err = readJoin(item)

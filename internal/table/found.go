@@ -22,7 +22,11 @@ func (t *Table) Found(ctx context.Context, o onboarding.Organization, m onboardi
 		}
 		steps = append(steps, s)
 	}
-	return t.transact(ctx, steps...)
+	beside, err := t.memberSteps(0, pair{after: m})
+	if err != nil {
+		return err
+	}
+	return t.transact(ctx, append(steps, beside...)...)
 }
 
 // UpdateOrganization writes what the operator may change.

@@ -35,6 +35,8 @@ type settingsItem struct {
 	TextCountries         []string     `dynamodbav:"text_countries,omitempty"`
 	TextsPerDay           int          `dynamodbav:"texts_per_day"`
 	TextBudget            int64        `dynamodbav:"text_budget"` // a millionth of a US dollar
+	ForbidMailedPasswords bool         `dynamodbav:"forbid_mailed_passwords,omitempty"`
+	Seats                 int          `dynamodbav:"seats,omitempty"`
 }
 
 type domainItem struct {
@@ -70,6 +72,7 @@ func newSettingsItem(s onboarding.Settings) settingsItem {
 		InvitationLifetime: int64(s.InvitationLifetime / time.Second), LinkLifetime: int64(s.LinkLifetime / time.Second),
 		DefaultLocale: string(s.DefaultLocale), DailySendLimit: s.DailySendLimit,
 		Country: s.Country, TextCountries: s.TextCountries, TextsPerDay: s.TextsPerDay, TextBudget: int64(s.TextBudget),
+		ForbidMailedPasswords: s.ForbidMailedPasswords, Seats: s.Seats,
 	}
 }
 
@@ -89,6 +92,8 @@ func (i organizationItem) organization() onboarding.Organization {
 			TextCountries:         i.Settings.TextCountries,
 			TextsPerDay:           i.Settings.TextsPerDay,
 			TextBudget:            onboarding.Money(i.Settings.TextBudget),
+			ForbidMailedPasswords: i.Settings.ForbidMailedPasswords,
+			Seats:                 i.Settings.Seats,
 		},
 	}
 }
@@ -110,13 +115,19 @@ type contactItem struct {
 }
 
 type invitationItem struct {
-	Status           string       `dynamodbav:"status"`
-	Round            uint16       `dynamodbav:"round"`
-	FirstName        string       `dynamodbav:"first_name,omitempty"`
-	LastName         string       `dynamodbav:"last_name,omitempty"`
-	MemberType       string       `dynamodbav:"member_type"`
-	Role             string       `dynamodbav:"role"`
-	JobTitle         string       `dynamodbav:"job_title,omitempty"`
+	Status     string `dynamodbav:"status"`
+	Round      uint16 `dynamodbav:"round"`
+	FirstName  string `dynamodbav:"first_name,omitempty"`
+	LastName   string `dynamodbav:"last_name,omitempty"`
+	MemberType string `dynamodbav:"member_type"`
+	Role       string `dynamodbav:"role"`
+	JobTitle   string `dynamodbav:"job_title,omitempty"`
+	placementItem
+	GuestUntil       string       `dynamodbav:"guest_until,omitempty"`
+	FirmID           string       `dynamodbav:"firm_id,omitempty"`
+	FirmName         string       `dynamodbav:"firm_name,omitempty"`
+	Replaces         string       `dynamodbav:"replaces,omitempty"`
+	Search           string       `dynamodbav:"search,omitempty"`
 	Locale           string       `dynamodbav:"locale"`
 	InviterID        string       `dynamodbav:"inviter_id"`
 	InviterType      string       `dynamodbav:"inviter_type"`
@@ -130,6 +141,36 @@ type invitationItem struct {
 	LastSentAt       string       `dynamodbav:"last_sent_at,omitempty"`
 	LinkAskedAt      string       `dynamodbav:"link_asked_at,omitempty"`
 	SendCount        int          `dynamodbav:"send_count"`
+}
+
+// placementItem is where somebody stands, or is to stand. It is embedded where that is said.
+type placementItem struct {
+	Departments []string `dynamodbav:"departments,omitempty"`
+	Groups      []string `dynamodbav:"groups,omitempty"`
+}
+
+func newPlacementItem(p onboarding.Placement) (i placementItem) {
+	for _, id := range p.Departments {
+		i.Departments = append(i.Departments, id.Key())
+	}
+	for _, id := range p.Groups {
+		i.Groups = append(i.Groups, id.Key())
+	}
+	return i
+}
+
+func (r *reader) placement(i placementItem) (p onboarding.Placement) {
+	for _, text := range i.Departments {
+		id, err := onboarding.ParseDepartmentKey(text)
+		r.note("stored department id", err)
+		p.Departments = append(p.Departments, id)
+	}
+	for _, text := range i.Groups {
+		id, err := onboarding.ParseGroupKey(text)
+		r.note("stored group id", err)
+		p.Groups = append(p.Groups, id)
+	}
+	return p
 }
 
 type deliveryItem struct {
@@ -146,6 +187,7 @@ func newContactItem(org onboarding.OrganizationID, c onboarding.Contact) contact
 		outboxItem: newOutboxItem(k, c.Messages)}
 	if c.Invited {
 		invitation := newInvitationItem(c.Invitation)
+		invitation.Search = c.SearchText()
 		i.Invitation = &invitation
 		i.ByStatusPK, i.ByStatusSK = invitationPlace(org, c.Invitation)
 	}
@@ -156,7 +198,7 @@ func newContactItem(org onboarding.OrganizationID, c onboarding.Contact) contact
 // condition tells the pending from the expired; the others by their last change.
 func invitationPlace(org onboarding.OrganizationID, i onboarding.Invitation) (partition, sort string) {
 	at := i.UpdatedAt
-	if i.Status == onboarding.InvitationPending {
+	if i.Status == onboarding.InvitationPending || i.Status == onboarding.InvitationSuspended {
 		at = i.ExpiresAt
 	}
 	return statusPartition(org, invitations, string(i.Status)), onboarding.FormatTime(at)
@@ -165,7 +207,8 @@ func invitationPlace(org onboarding.OrganizationID, i onboarding.Invitation) (pa
 func newInvitationItem(i onboarding.Invitation) invitationItem {
 	return invitationItem{
 		Status: string(i.Status), Round: i.Round, FirstName: i.FirstName, LastName: i.LastName,
-		MemberType: string(i.MemberType), Role: string(i.Role), JobTitle: i.JobTitle, Locale: string(i.Locale),
+		MemberType: string(i.MemberType), Role: string(i.Role), JobTitle: i.JobTitle, placementItem: newPlacementItem(i.Placement),
+		GuestUntil: timeText(i.GuestUntil), FirmID: i.Firm.ID, FirmName: i.Firm.Name, Replaces: memberText(i.Replaces), Locale: string(i.Locale),
 		InviterID: memberText(i.Inviter.ID), InviterType: string(i.Inviter.Type), InviterRole: string(i.Inviter.Role), InviterName: i.InviterName,
 		AcceptedMemberID: memberText(i.AcceptedMember), Delivery: newDeliveryItem(i.Delivery),
 		CreatedAt: timeText(i.CreatedAt), UpdatedAt: timeText(i.UpdatedAt), ExpiresAt: timeText(i.ExpiresAt),
@@ -196,6 +239,8 @@ func (r *reader) invitation(i invitationItem) onboarding.Invitation {
 	return onboarding.Invitation{
 		Status: onboarding.InvitationStatus(i.Status), Round: i.Round, FirstName: i.FirstName, LastName: i.LastName,
 		MemberType: onboarding.MemberType(i.MemberType), Role: onboarding.Role(i.Role), JobTitle: i.JobTitle, Locale: onboarding.Locale(i.Locale),
+		Placement: r.placement(i.placementItem), GuestUntil: r.time(i.GuestUntil), Firm: onboarding.Firm{ID: i.FirmID, Name: i.FirmName},
+		Replaces:    r.member(i.Replaces),
 		Inviter:     onboarding.Actor{ID: r.member(i.InviterID), Active: true, Type: onboarding.MemberType(i.InviterType), Role: onboarding.Role(i.InviterRole)},
 		InviterName: i.InviterName, AcceptedMember: r.member(i.AcceptedMemberID),
 		Delivery: onboarding.Delivery{Status: onboarding.DeliveryStatus(i.Delivery.Status), LastEventAt: r.time(i.Delivery.LastEventAt),
@@ -206,16 +251,28 @@ func (r *reader) invitation(i invitationItem) onboarding.Invitation {
 }
 
 type memberItem struct {
-	PK, SK         string
-	Member         memberMap `dynamodbav:"member"`
-	PasswordHash   string    `dynamodbav:"password_hash,omitempty"`
-	SessionEpoch   int64     `dynamodbav:"session_epoch"`
-	ResetNonce     []byte    `dynamodbav:"reset_nonce,omitempty"`
-	ResetRound     uint16    `dynamodbav:"reset_round"`
-	ResetExpiresAt string    `dynamodbav:"reset_expires_at,omitempty"`
-	Version        int64     `dynamodbav:"version"`
-	ByStatusPK     string    `dynamodbav:"by_status_pk,omitempty"`
-	ByStatusSK     string    `dynamodbav:"by_status_sk,omitempty"`
+	PK, SK             string
+	Member             memberMap          `dynamodbav:"member"`
+	PasswordHash       string             `dynamodbav:"password_hash,omitempty"`
+	SessionEpoch       int64              `dynamodbav:"session_epoch"`
+	ResetNonce         []byte             `dynamodbav:"reset_nonce,omitempty"`
+	ResetRound         uint16             `dynamodbav:"reset_round"`
+	ResetExpiresAt     string             `dynamodbav:"reset_expires_at,omitempty"`
+	TemporaryNonce     []byte             `dynamodbav:"temporary_nonce,omitempty"`
+	TemporaryRound     uint16             `dynamodbav:"temporary_round,omitempty"`
+	TemporaryKey       byte               `dynamodbav:"temporary_key,omitempty"`
+	TemporaryExpiresAt string             `dynamodbav:"temporary_expires_at,omitempty"`
+	TemporaryUsedAt    string             `dynamodbav:"temporary_used_at,omitempty"`
+	ContactChange      *contactChangeItem `dynamodbav:"contact_change,omitempty"`
+	ContactRound       uint16             `dynamodbav:"contact_round,omitempty"`
+	SentAt             string             `dynamodbav:"credentials_sent_at,omitempty"`
+	Version            int64              `dynamodbav:"version"`
+	ByStatusPK         string             `dynamodbav:"by_status_pk,omitempty"`
+	ByStatusSK         string             `dynamodbav:"by_status_sk,omitempty"`
+	ByNamePK           string             `dynamodbav:"by_name_pk,omitempty"`
+	ByNameSK           string             `dynamodbav:"by_name_sk,omitempty"`
+	RequestID          string             `dynamodbav:"request_id,omitempty"`
+	KeyEpoch           int64              `dynamodbav:"key_epoch,omitempty"`
 	outboxItem
 }
 
@@ -231,12 +288,18 @@ type memberMap struct {
 	Phone         string `dynamodbav:"phone,omitempty"`
 	PhoneVerified bool   `dynamodbav:"phone_verified,omitempty"`
 	Locale        string `dynamodbav:"locale"`
-	Channel       string `dynamodbav:"channel,omitempty"`
-	LinkID        string `dynamodbav:"link_id,omitempty"`
-	InviterID     string `dynamodbav:"inviter_id,omitempty"`
-	CreatedAt     string `dynamodbav:"created_at"`
-	JoinedAt      string `dynamodbav:"joined_at,omitempty"`
-	UpdatedAt     string `dynamodbav:"updated_at"`
+	placementItem
+	EndsAt    string   `dynamodbav:"ends_at,omitempty"`
+	FirmID    string   `dynamodbav:"firm_id,omitempty"`
+	FirmName  string   `dynamodbav:"firm_name,omitempty"`
+	Skipped   []string `dynamodbav:"skipped,omitempty"`
+	Search    string   `dynamodbav:"search,omitempty"`
+	Channel   string   `dynamodbav:"channel,omitempty"`
+	LinkID    string   `dynamodbav:"link_id,omitempty"`
+	InviterID string   `dynamodbav:"inviter_id,omitempty"`
+	CreatedAt string   `dynamodbav:"created_at"`
+	JoinedAt  string   `dynamodbav:"joined_at,omitempty"`
+	UpdatedAt string   `dynamodbav:"updated_at"`
 
 	Request *requestItem `dynamodbav:"request,omitempty"`
 }
@@ -271,6 +334,8 @@ func newMemberMap(m onboarding.Member) memberMap {
 	i := memberMap{
 		Status: string(m.Status), Type: string(m.Type), Role: string(m.Role), FirstName: m.FirstName, LastName: m.LastName,
 		JobTitle: m.JobTitle, Email: m.Email, EmailVerified: m.EmailVerified, Phone: m.Phone, PhoneVerified: m.PhoneVerified, Locale: string(m.Locale),
+		placementItem: newPlacementItem(m.Placement), EndsAt: timeText(m.EndsAt), FirmID: m.Firm.ID, FirmName: m.Firm.Name,
+		Skipped: m.Skipped, Search: m.SearchText(),
 		Channel: string(m.Entry.Channel), InviterID: memberText(m.Entry.Inviter),
 		CreatedAt: timeText(m.CreatedAt), JoinedAt: timeText(m.JoinedAt), UpdatedAt: timeText(m.UpdatedAt),
 		Request: newRequestItem(m.Request),
@@ -293,15 +358,26 @@ func memberPlace(m onboarding.Member) (partition, sort string) {
 	return statusPartition(m.Organization, members, string(m.Status)), timeText(m.CreatedAt)
 }
 
+// namePlace is where a member stands in by_name; applicants stand nowhere.
+func namePlace(m onboarding.Member) (partition, sort string) {
+	if m.Status.Applicant() {
+		return "", ""
+	}
+	return statusPartition(m.Organization, members, string(m.Status)), m.SortName()
+}
+
 func newMemberItem(m onboarding.Member, c onboarding.Credentials, owed []onboarding.Message) memberItem {
 	k := memberKey(m.Organization, m.ID)
 	i := memberItem{
 		PK: k.PK, SK: k.SK, Version: m.Version, Member: newMemberMap(m),
 		PasswordHash: string(c.Password), SessionEpoch: c.Epoch,
 		ResetNonce: c.Reset.Nonce, ResetRound: c.Reset.Round, ResetExpiresAt: timeText(c.Reset.ExpiresAt),
+		TemporaryNonce: c.Temporary.Nonce, TemporaryRound: c.Temporary.Round, TemporaryKey: c.Temporary.Key,
+		TemporaryExpiresAt: timeText(c.Temporary.ExpiresAt), TemporaryUsedAt: timeText(c.Temporary.UsedAt), SentAt: timeText(c.SentAt),
 		outboxItem: newOutboxItem(k, owed),
 	}
 	i.ByStatusPK, i.ByStatusSK = memberPlace(m)
+	i.ByNamePK, i.ByNameSK = namePlace(m)
 	return i
 }
 
@@ -314,6 +390,8 @@ func (i memberItem) member() (m onboarding.Member, err error) {
 		FirstName: i.Member.FirstName, LastName: i.Member.LastName, JobTitle: i.Member.JobTitle,
 		Email: i.Member.Email, EmailVerified: i.Member.EmailVerified, Phone: i.Member.Phone, PhoneVerified: i.Member.PhoneVerified,
 		Locale:    onboarding.Locale(i.Member.Locale),
+		Placement: r.placement(i.Member.placementItem), EndsAt: r.time(i.Member.EndsAt),
+		Firm: onboarding.Firm{ID: i.Member.FirmID, Name: i.Member.FirmName}, Skipped: i.Member.Skipped,
 		Entry:     onboarding.Entry{Channel: onboarding.Channel(i.Member.Channel), Link: r.link(i.Member.LinkID), Inviter: r.member(i.Member.InviterID)},
 		Request:   r.request(i.Member.Request),
 		CreatedAt: r.time(i.Member.CreatedAt), JoinedAt: r.time(i.Member.JoinedAt), UpdatedAt: r.time(i.Member.UpdatedAt), Version: i.Version,
@@ -329,7 +407,29 @@ func (i memberItem) credentials() (onboarding.Credentials, error) {
 	return onboarding.Credentials{
 		Password: onboarding.PasswordHash(i.PasswordHash), Epoch: i.SessionEpoch,
 		Reset: onboarding.Reset{Nonce: i.ResetNonce, Round: i.ResetRound, ExpiresAt: r.time(i.ResetExpiresAt)},
+		Temporary: onboarding.Temporary{Nonce: i.TemporaryNonce, Round: i.TemporaryRound, Key: i.TemporaryKey,
+			ExpiresAt: r.time(i.TemporaryExpiresAt), UsedAt: r.time(i.TemporaryUsedAt)},
+		SentAt: r.time(i.SentAt), Change: r.contactChange(i.ContactChange, i.ContactRound),
 	}, r.err
+}
+
+// contactChangeItem is an address that is to be proven. Its round stays beside it.
+type contactChangeItem struct {
+	Kind   string `dynamodbav:"kind"`
+	Value  string `dynamodbav:"value"`
+	Nonce  []byte `dynamodbav:"nonce"`
+	Key    byte   `dynamodbav:"key_number"`
+	Tries  int    `dynamodbav:"tries"`
+	SentAt string `dynamodbav:"sent_at"`
+	EndsAt string `dynamodbav:"ends_at"`
+}
+
+func (r *reader) contactChange(i *contactChangeItem, round uint16) onboarding.ContactChange {
+	if i == nil {
+		return onboarding.ContactChange{Round: round}
+	}
+	return onboarding.ContactChange{Address: onboarding.Address{Kind: onboarding.Kind(i.Kind), Value: i.Value}, Nonce: i.Nonce, Key: i.Key, Round: round,
+		Tries: i.Tries, SentAt: r.time(i.SentAt), EndsAt: r.time(i.EndsAt)}
 }
 
 type sessionItem struct {
@@ -339,18 +439,19 @@ type sessionItem struct {
 	CreatedAt    string `dynamodbav:"created_at"`
 	ExpiresAt    string `dynamodbav:"expires_at"`
 	ExpiresAtTTL int64  `dynamodbav:"expires_at_ttl"`
+	MustChange   bool   `dynamodbav:"must_change,omitempty"`
 }
 
 func newSessionItem(org onboarding.OrganizationID, s onboarding.Session) sessionItem {
 	k := sessionKey(org, s.Hash)
 	return sessionItem{PK: k.PK, SK: k.SK, MemberID: memberText(s.Member), Epoch: s.Epoch,
-		CreatedAt: timeText(s.CreatedAt), ExpiresAt: timeText(s.ExpiresAt), ExpiresAtTTL: s.ExpiresAt.Unix()}
+		CreatedAt: timeText(s.CreatedAt), ExpiresAt: timeText(s.ExpiresAt), ExpiresAtTTL: s.ExpiresAt.Unix(), MustChange: s.MustChange}
 }
 
 func (i sessionItem) session() (onboarding.Session, error) {
 	r := reader{}
 	return onboarding.Session{Hash: strings.TrimPrefix(i.SK, "SESSION#"), Member: r.member(i.MemberID), Epoch: i.Epoch,
-		CreatedAt: r.time(i.CreatedAt), ExpiresAt: r.time(i.ExpiresAt)}, r.err
+		CreatedAt: r.time(i.CreatedAt), ExpiresAt: r.time(i.ExpiresAt), MustChange: i.MustChange}, r.err
 }
 
 type joinItem struct {
@@ -403,33 +504,34 @@ func (i joinItem) join() (j onboarding.Join, err error) {
 
 // linkItem is an invite link. The default link's may hold nothing but how often it was used: nobody has changed it then.
 type linkItem struct {
-	PK, SK    string
-	Label     string       `dynamodbav:"label"`
-	Round     uint16       `dynamodbav:"round"`
-	Nonce     []byte       `dynamodbav:"nonce"`
-	Type      string       `dynamodbav:"type"`
-	Role      string       `dynamodbav:"role"`
-	Approval  string       `dynamodbav:"approval"`
-	Domains   []domainItem `dynamodbav:"domains"`
-	MaxUses   int          `dynamodbav:"max_uses,omitempty"`
-	UseCount  int          `dynamodbav:"use_count"`
-	ExpiresAt string       `dynamodbav:"expires_at,omitempty"`
-	Disabled  bool         `dynamodbav:"disabled"`
-	OwnerID   string       `dynamodbav:"owner_id,omitempty"`
-	OwnerType string       `dynamodbav:"owner_type,omitempty"`
-	OwnerRole string       `dynamodbav:"owner_role,omitempty"`
-	OwnerName string       `dynamodbav:"owner_name,omitempty"`
-	RequestID string       `dynamodbav:"request_id"`
-	CreatedAt string       `dynamodbav:"created_at"`
-	UpdatedAt string       `dynamodbav:"updated_at"`
-	UsedAt    string       `dynamodbav:"used_at,omitempty"`
-	Version   int64        `dynamodbav:"version"`
+	PK, SK   string
+	Label    string       `dynamodbav:"label"`
+	Round    uint16       `dynamodbav:"round"`
+	Nonce    []byte       `dynamodbav:"nonce"`
+	Type     string       `dynamodbav:"type"`
+	Role     string       `dynamodbav:"role"`
+	Approval string       `dynamodbav:"approval"`
+	Domains  []domainItem `dynamodbav:"domains"`
+	placementItem
+	MaxUses   int    `dynamodbav:"max_uses,omitempty"`
+	UseCount  int    `dynamodbav:"use_count"`
+	ExpiresAt string `dynamodbav:"expires_at,omitempty"`
+	Disabled  bool   `dynamodbav:"disabled"`
+	OwnerID   string `dynamodbav:"owner_id,omitempty"`
+	OwnerType string `dynamodbav:"owner_type,omitempty"`
+	OwnerRole string `dynamodbav:"owner_role,omitempty"`
+	OwnerName string `dynamodbav:"owner_name,omitempty"`
+	RequestID string `dynamodbav:"request_id"`
+	CreatedAt string `dynamodbav:"created_at"`
+	UpdatedAt string `dynamodbav:"updated_at"`
+	UsedAt    string `dynamodbav:"used_at,omitempty"`
+	Version   int64  `dynamodbav:"version"`
 }
 
 func newLinkItem(org onboarding.OrganizationID, l onboarding.InviteLink) linkItem {
 	k := linkKey(org, l.ID)
 	return linkItem{PK: k.PK, SK: k.SK, Label: l.Label, Round: l.Round, Nonce: l.Nonce, Type: string(l.Offer.Type), Role: string(l.Offer.Role),
-		Approval: string(l.Terms.Approval), Domains: newDomainItems(l.Terms.Domains), MaxUses: l.MaxUses, UseCount: l.Uses,
+		Approval: string(l.Terms.Approval), Domains: newDomainItems(l.Terms.Domains), placementItem: newPlacementItem(l.Placement), MaxUses: l.MaxUses, UseCount: l.Uses,
 		ExpiresAt: timeText(l.ExpiresAt), Disabled: l.Disabled, OwnerID: memberText(l.Owner.ID), OwnerType: string(l.Owner.Type),
 		OwnerRole: string(l.Owner.Role), OwnerName: l.OwnerName, RequestID: l.RequestID, CreatedAt: timeText(l.CreatedAt),
 		UpdatedAt: timeText(l.UpdatedAt), UsedAt: timeText(l.UsedAt), Version: l.Version}
@@ -441,9 +543,9 @@ func (i linkItem) link(o onboarding.Organization, id onboarding.LinkID) (onboard
 	l := onboarding.DefaultLink(o)
 	if i.Version > 0 {
 		l = onboarding.InviteLink{ID: id, Label: i.Label, Round: i.Round, Nonce: i.Nonce,
-			Offer:   onboarding.Offer{Type: onboarding.MemberType(i.Type), Role: onboarding.Role(i.Role)},
-			Terms:   onboarding.Terms{Approval: onboarding.ApprovalRule(i.Approval), Domains: domains(i.Domains)},
-			MaxUses: i.MaxUses, ExpiresAt: r.time(i.ExpiresAt), Disabled: i.Disabled, OwnerName: i.OwnerName, RequestID: i.RequestID,
+			Offer:     onboarding.Offer{Type: onboarding.MemberType(i.Type), Role: onboarding.Role(i.Role)},
+			Terms:     onboarding.Terms{Approval: onboarding.ApprovalRule(i.Approval), Domains: domains(i.Domains)},
+			Placement: r.placement(i.placementItem), MaxUses: i.MaxUses, ExpiresAt: r.time(i.ExpiresAt), Disabled: i.Disabled, OwnerName: i.OwnerName, RequestID: i.RequestID,
 			CreatedAt: r.time(i.CreatedAt), UpdatedAt: r.time(i.UpdatedAt), Version: i.Version, Owner: onboarding.TheOrganization()}
 		if !id.IsDefault() {
 			l.Owner = onboarding.Actor{ID: r.member(i.OwnerID), Active: true, Type: onboarding.MemberType(i.OwnerType), Role: onboarding.Role(i.OwnerRole)}
@@ -529,6 +631,12 @@ func (r *reader) time(s string) time.Time {
 		r.err = fmt.Errorf("stored time: %w", err)
 	}
 	return t
+}
+
+func (r *reader) note(what string, err error) {
+	if err != nil && r.err == nil {
+		r.err = fmt.Errorf("%s: %w", what, err)
+	}
 }
 
 func (r *reader) link(s string) onboarding.LinkID {

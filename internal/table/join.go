@@ -122,20 +122,28 @@ func (t *Table) Admit(ctx context.Context, a onboarding.Admission) error {
 		func() (step, error) { return t.useStep(a) },
 	}
 	if !a.Owner.Itself {
-		steps = append(steps, func() (step, error) { return t.actorStep(a.Organization, a.Owner) })
+		steps = append(steps, func() (step, error) { return t.actorStep(a.Organization, a.Owner, a.OwnerSeen) })
 	}
-	return t.enter(ctx, a.Member, a.Credentials, a.Session, a.Notice, steps...)
+	return t.enter(ctx, a.Member, a.Credentials, a.Session, a.Notice, a.Seats, nil, steps...)
 }
 
-// enter writes a new member with a session behind what has to hold, and a notice if they wait.
+// enter writes a new member with a session behind what has to hold, puts them where they are to stand, and writes a notice if
+// they wait. replaced is who goes with that.
 func (t *Table) enter(ctx context.Context, m onboarding.Member, c onboarding.Credentials, s onboarding.Session, notice onboarding.Message,
-	before ...func() (step, error)) error {
+	seats int, replaced []pair, before ...func() (step, error)) error {
+	beside, err := t.memberSteps(seats, append(replaced, pair{after: m})...)
+	if err != nil {
+		return err
+	}
 	all := append(before,
 		func() (step, error) { return t.putNew(newMemberItem(m, c, nil), onboarding.ErrConflict) },
 		func() (step, error) { return t.putNew(newSessionItem(m.Organization, s), onboarding.ErrConflict) },
 	)
 	if m.Status == onboarding.MemberPendingApproval {
 		all = append(all, func() (step, error) { return t.noticeStep(m.Organization, notice) })
+	}
+	for _, one := range beside {
+		all = append(all, func() (step, error) { return one, nil })
 	}
 	return t.transactAll(ctx, all...)
 }
@@ -153,24 +161,35 @@ func (t *Table) joinStep(org onboarding.OrganizationID, j onboarding.Join, m onb
 	return t.updateStep(write, onboarding.ErrJoinUsed)
 }
 
-// claimStep gives the address to the member. An invitation that still waited for it has been answered with that.
+// claimStep gives the address to the member, who has shown that it is theirs.
 func (t *Table) claimStep(a onboarding.Admission) (step, error) {
-	c, at := a.Contact, timeText(a.At)
+	return t.takeStep(a.Organization, a.Contact, a.Member.ID, a.At, true)
+}
+
+// takeStep gives an address to a member. An invitation that still waited for it has been answered with that.
+func (t *Table) takeStep(org onboarding.OrganizationID, c onboarding.Contact, m onboarding.MemberID, now time.Time, proven bool) (step, error) {
 	if c.Version == 0 {
-		c.Member, c.VerifiedAt, c.Version = a.Member.ID, a.At, 1
-		return t.putNew(newContactItem(a.Organization, c), onboarding.ErrConflict)
+		if c.Member, c.Version = m, 1; proven {
+			c.VerifiedAt = now
+		}
+		return t.putNew(newContactItem(org, c), onboarding.ErrConflict)
 	}
 	write := change{
-		key:       contactKey(a.Organization, c.ID),
-		set:       "SET #member_id = :member, #verified_at = :at, #version = #version + :one",
+		key:       contactKey(org, c.ID),
+		set:       "SET #member_id = :member, #version = #version + :one",
 		condition: "#version = :seen AND attribute_not_exists(#member_id)",
-		vals:      map[string]any{":member": memberText(a.Member.ID), ":at": at, ":one": 1, ":seen": c.Version},
+		vals:      map[string]any{":member": memberText(m), ":one": 1, ":seen": c.Version},
 	}
-	if c.Invited && c.Invitation.Status == onboarding.InvitationPending {
+	if proven {
+		write.set += ", #verified_at = :at"
+		write.vals[":at"] = timeText(now)
+	}
+	if c.Invited && (c.Invitation.Status == onboarding.InvitationPending || c.Invitation.Status == onboarding.InvitationSuspended) {
+		write.vals[":at"] = timeText(now)
 		write.set += ", #invitation.#status = :accepted, #invitation.#accepted_member_id = :member, #invitation.#updated_at = :at, " +
 			"#by_status_pk = :partition, #by_status_sk = :at"
 		write.vals[":accepted"] = onboarding.InvitationAccepted
-		write.vals[":partition"] = statusPartition(a.Organization, invitations, string(onboarding.InvitationAccepted))
+		write.vals[":partition"] = statusPartition(org, invitations, string(onboarding.InvitationAccepted))
 	}
 	outboxItem{}.into(&write)
 	return t.updateStep(write, onboarding.ErrConflict)
@@ -194,13 +213,18 @@ func (t *Table) useStep(a onboarding.Admission) (step, error) {
 	return t.updateStep(write, onboarding.ErrLinkChanged)
 }
 
-// actorStep holds that somebody still is as they were judged.
-func (t *Table) actorStep(org onboarding.OrganizationID, a onboarding.Actor) (step, error) {
-	return t.checkStep(change{
+// actorStep holds that somebody still is as they were judged; with a version, that nothing about them has changed.
+func (t *Table) actorStep(org onboarding.OrganizationID, a onboarding.Actor, version int64) (step, error) {
+	check := change{
 		key:       memberKey(org, a.ID),
 		condition: "#member.#status = :active AND #member.#type = :type AND #member.#role = :role",
 		vals:      map[string]any{":active": onboarding.MemberActive, ":type": a.Type, ":role": a.Role},
-	}, onboarding.ErrInviterChanged)
+	}
+	if version > 0 {
+		check.condition += " AND #version = :version"
+		check.vals[":version"] = version
+	}
+	return t.checkStep(check, onboarding.ErrInviterChanged)
 }
 
 // verified is the attribute that says whether a member has shown that the address they sign in with is theirs.
@@ -227,11 +251,11 @@ func (t *Table) Readmit(ctx context.Context, a onboarding.Admission, status onbo
 		func() (step, error) {
 			return t.updateStep(change{
 				key: memberKey(a.Organization, m.ID),
-				set: "SET #member.#first_name = :first, #member.#last_name = :last, #member.#updated_at = :at, " +
+				set: "SET #member.#first_name = :first, #member.#last_name = :last, #member.#search = :search, #member.#updated_at = :at, " +
 					"#member." + verified(m) + " = :true, #password_hash = :hash, " +
 					"#session_epoch = :epoch, #version = :version",
 				condition: "#member.#status = :status AND #session_epoch = :before AND #version = :seen",
-				vals: map[string]any{":first": m.FirstName, ":last": m.LastName, ":at": at, ":hash": a.Credentials.Password,
+				vals: map[string]any{":first": m.FirstName, ":last": m.LastName, ":search": m.SearchText(), ":at": at, ":hash": a.Credentials.Password,
 					":epoch": a.Credentials.Epoch, ":before": a.Credentials.Epoch - 1, ":version": m.Version, ":seen": m.Version - 1,
 					":status": status, ":true": true},
 			}, onboarding.ErrConflict)

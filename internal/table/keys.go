@@ -20,6 +20,9 @@ const (
 	byOutbox    = "by_outbox"
 	byOutboxPK  = "by_outbox_pk"
 	byOutboxSK  = "by_outbox_sk"
+	byName      = "by_name"
+	byNamePK    = "by_name_pk"
+	byNameSK    = "by_name_sk"
 	organizedSK = "ORG"
 
 	contactPrefix = "CONTACT#"
@@ -29,6 +32,13 @@ const (
 	noticeSK      = "NOTICE"
 	noticePrefix  = "NOTICE#"
 	textsSK       = "TEXTS"
+
+	departmentPrefix = "DEPARTMENT#"
+	groupPrefix      = "GROUP#"
+	placePrefix      = "PLACE#"
+	apiKeyPrefix     = "API_KEY#"
+	firmPrefix       = "FIRM#"
+	domainPrefix     = "DOMAIN#"
 )
 
 // outboxPrefixes begin the sort keys of what can owe a message.
@@ -87,6 +97,46 @@ func numberKey(id onboarding.NumberID) key { return key{"NUMBER#" + id.String(),
 func prefixKey(prefix string, until time.Time) key {
 	return key{"PREFIX#" + prefix, textsSK + "#" + onboarding.FormatTime(until)}
 }
+
+func departmentKey(org onboarding.OrganizationID, id onboarding.DepartmentID) key {
+	return key{partition(org), departmentPrefix + id.Key()}
+}
+
+func groupKey(org onboarding.OrganizationID, id onboarding.GroupID) key {
+	return key{partition(org), groupPrefix + id.Key()}
+}
+
+// structureKey is the item whose version goes up with every change of the tree of departments, so that two changes which
+// only together make a cycle do not both hold.
+func structureKey(org onboarding.OrganizationID) key { return key{partition(org), "STRUCTURE"} }
+
+// countersKey is how many members there are of each status, and what rules ask for.
+func countersKey(org onboarding.OrganizationID) key { return key{partition(org), "COUNTERS"} }
+
+// partnersKey is who the organization's active partners are.
+func partnersKey(org onboarding.OrganizationID) key { return key{partition(org), "PARTNERS"} }
+
+// atDepartment and atGroup begin the keys of those who stand in a place.
+func atDepartment(id onboarding.DepartmentID) string {
+	return placePrefix + departmentPrefix + id.Key() + "#"
+}
+func atGroup(id onboarding.GroupID) string { return placePrefix + groupPrefix + id.Key() + "#" }
+
+// placedKey is a member in a place: those of one status stand together, by name.
+func placedKey(place string, m onboarding.Member) key {
+	return key{partition(m.Organization), place + string(m.Status) + "#" + m.SortName() + "#" + m.ID.Key()}
+}
+
+func apiKeyKey(org onboarding.OrganizationID, id onboarding.APIKeyID) key {
+	return key{partition(org), apiKeyPrefix + id.Key()}
+}
+
+// The registry of certified partners belongs to no organization: its firms, and whose a domain is.
+const registry = "PARTNERS"
+
+func firmKey(id string) key { return key{registry, firmPrefix + id} }
+
+func domainKey(domain string) key { return key{registry, domainPrefix + domain} }
 
 func attemptKey(org onboarding.OrganizationID, subject string, until time.Time) key {
 	return key{partition(org), "ATTEMPTS#" + subject + "#" + onboarding.FormatTime(until)}

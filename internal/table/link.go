@@ -66,11 +66,12 @@ func (t *Table) ReplaceLink(ctx context.Context, org onboarding.OrganizationID, 
 		key: key{i.PK, i.SK},
 		set: "SET #label = :label, #round = :round, #nonce = :nonce, #type = :type, #role = :role, #approval = :approval, #domains = :domains, " +
 			"#disabled = :disabled, #request_id = :request, #created_at = :created, #updated_at = :updated, #version = :version, " +
-			"#use_count = if_not_exists(#use_count, :none)",
+			"#use_count = if_not_exists(#use_count, :none), #departments = :departments, #groups = :groups",
 		condition: "#version = :seen",
 		vals: map[string]any{":label": i.Label, ":round": i.Round, ":nonce": i.Nonce, ":type": i.Type, ":role": i.Role, ":approval": i.Approval,
 			":domains": i.Domains, ":disabled": i.Disabled, ":request": i.RequestID, ":created": i.CreatedAt, ":updated": i.UpdatedAt,
-			":version": i.Version, ":none": 0},
+			":version": i.Version, ":none": 0,
+			":departments": i.Departments, ":groups": i.Groups},
 	}
 	if version == 0 {
 		write.condition = "attribute_not_exists(#version)"

@@ -450,7 +450,7 @@ func TestLinksOfTwoOrganizationsAreTwo(t *testing.T) {
 func (s *stage) by(status onboarding.MemberStatus, link onboarding.LinkID, limit int) (ids []onboarding.MemberID) {
 	s.t.Helper()
 	for after := ""; ; {
-		page, next, err := s.store.ListMembers(s.t.Context(), acme, status, &link, after, limit)
+		page, next, err := s.store.ListMembers(s.t.Context(), acme, onboarding.PeopleFilter{Status: status, Link: &link}, after, limit)
 		s.ok(err)
 		if len(page) > limit || next != "" && len(page) != limit || after != "" && len(page) == 0 {
 			s.t.Fatalf("a page of %d, of %d", len(page), limit)

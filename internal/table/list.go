@@ -2,6 +2,7 @@ package table
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,12 +24,23 @@ const (
 // one begins, or nothing if there is none. The index is a moment behind.
 func (t *Table) ListInvitations(ctx context.Context, org onboarding.OrganizationID, status onboarding.InvitationStatus, now time.Time,
 	after string, limit int) ([]onboarding.Contact, string, error) {
+	l, more := pendingOf(org, status, now, after)
+	if !more {
+		return nil, "", nil
+	}
+	l.limit = limit
+	return list(ctx, t, l, readContact)
+}
+
+// pendingOf is the list of invitations of one status, of which the time makes two of what is stored as pending. It reports
+// whether there is anything left of it. A suspended one that has expired is on no list.
+func pendingOf(org onboarding.OrganizationID, status onboarding.InvitationStatus, now time.Time, after string) (l listing, more bool) {
 	stored, condition, bound := status, "", timeText(now)
 	last, _, paged := strings.Cut(after, "|")
 	switch status {
-	case onboarding.InvitationPending:
+	case onboarding.InvitationPending, onboarding.InvitationSuspended:
 		if paged && last <= bound {
-			return nil, "", nil // what the last page ended with has expired, and all behind it had before
+			return l, false // what the last page ended with has expired, and all behind it had before
 		}
 		condition = " AND #by_status_sk > :bound"
 	case onboarding.InvitationExpired:
@@ -37,20 +49,99 @@ func (t *Table) ListInvitations(ctx context.Context, org onboarding.Organization
 		}
 		stored, condition = onboarding.InvitationPending, " AND #by_status_sk <= :bound"
 	}
-	l := listing{org: org, place: statusPartition(org, invitations, string(stored)), condition: condition, after: after, limit: limit}
+	l = listing{org: org, place: statusPartition(org, invitations, string(stored)), condition: condition, after: after, vals: map[string]any{}}
 	if condition != "" {
-		l.vals = map[string]any{":bound": bound}
+		l.vals[":bound"] = bound
 	}
+	return l, true
+}
+
+// ListMembers answers one page of an organization's members of one status. By their making and by their names there is an index;
+// who stands in a department or group is listed there, by name. What else a filter asks for is looked for on the way.
+func (t *Table) ListMembers(ctx context.Context, org onboarding.OrganizationID, f onboarding.PeopleFilter, after string, limit int) (
+	[]onboarding.Member, string, error) {
+	l := listing{org: org, place: statusPartition(org, members, string(f.Status)), after: after, limit: limit, oldest: f.Sort.Rising(),
+		vals: map[string]any{}}
+	if f.Status.Applicant() {
+		l.place = statusPartition(org, requests, string(f.Status))
+	}
+	at := ""
+	switch {
+	case !f.Sort.Named():
+	case f.Status.Placed() && f.Group != nil:
+		at, f.Group = atGroup(*f.Group), nil
+	case f.Status.Placed() && f.Department != nil:
+		at, f.Department = atDepartment(*f.Department), nil
+	default:
+		l.index = indexByName
+	}
+	l.narrowPeople("#member", "#type", f)
+	if at != "" {
+		l.index, l.place, l.condition = index{}, partition(org), " AND begins_with(#SK, :at)"
+		l.vals[":at"] = at + string(f.Status) + "#"
+		return list(ctx, t, l, readPlaced)
+	}
+	return list(ctx, t, l, memberOf)
+}
+
+// ListInvited answers one page of an organization's pending invitations, those that expire last first, narrowed as members are.
+func (t *Table) ListInvited(ctx context.Context, org onboarding.OrganizationID, f onboarding.PeopleFilter, now time.Time, after string, limit int) (
+	[]onboarding.Contact, string, error) {
+	l, more := pendingOf(org, onboarding.InvitationPending, now, after)
+	if !more {
+		return nil, "", nil
+	}
+	l.limit = limit
+	l.narrowPeople("#invitation", "#member_type", f)
 	return list(ctx, t, l, readContact)
 }
 
-// ListMembers answers one page of an organization's members of one status, the newest first; with a link, of those who joined
-// by it.
-func (t *Table) ListMembers(ctx context.Context, org onboarding.OrganizationID, status onboarding.MemberStatus, link *onboarding.LinkID,
-	after string, limit int) ([]onboarding.Member, string, error) {
-	l := listing{org: org, place: statusPartition(org, members, string(status)), after: after, limit: limit, vals: map[string]any{}}
-	l.narrow(onboarding.RequestFilter{Link: link})
-	return list(ctx, t, l, memberOf)
+// readPlaced reads a member as they stand in a place.
+func readPlaced(item attributes) (onboarding.Member, error) {
+	var i placedItem
+	if err := decode(item, &i); err != nil {
+		return onboarding.Member{}, err
+	}
+	return memberItem{PK: i.PK, SK: memberPrefix + i.MemberID, Member: i.Member, Version: i.Version}.member()
+}
+
+// narrowPeople adds what a filter asks for of people, whose map is called so, and their type in it.
+func (l *listing) narrowPeople(of, kind string, f onboarding.PeopleFilter) {
+	add := func(given bool, condition, name string, value any) {
+		if given {
+			l.filter = and(l.filter, condition)
+			l.vals[name] = value
+		}
+	}
+	add(f.Type != "", of+"."+kind+" = :type", ":type", f.Type)
+	add(f.Role != "", of+".#role = :role", ":role", f.Role)
+	if f.Department != nil {
+		add(true, "contains("+of+".#departments, :department)", ":department", f.Department.Key())
+	}
+	if f.Group != nil {
+		add(true, "contains("+of+".#groups, :group)", ":group", f.Group.Key())
+	}
+	if f.Link != nil {
+		add(true, of+".#link_id = :link", ":link", f.Link.Key())
+	}
+	for i, word := range f.Words {
+		name := ":word" + strconv.Itoa(i)
+		add(true, "contains("+of+".#search, "+name+")", name, word)
+	}
+	within := ""
+	for i, id := range f.Within {
+		name := ":within" + strconv.Itoa(i)
+		if within != "" {
+			within += " OR "
+		}
+		within += "contains(" + of + ".#groups, " + name + ")"
+		l.vals[name] = id.Key()
+	}
+	if within != "" {
+		l.filter = and(l.filter, "("+within+")")
+	}
+	l.nearly = l.filter == ""
+	add(!f.Current.IsZero(), "(attribute_not_exists("+of+".#ends_at) OR "+of+".#ends_at > :now)", ":now", timeText(f.Current))
 }
 
 // ListJoinRequests answers one page of an organization's applicants: who waits longest first, or who was rejected last.
@@ -93,61 +184,102 @@ func memberOf(item attributes) (onboarding.Member, error) {
 // indexPages is how many pages of the index, of 1 MB each, one request reads at most.
 const indexPages = 10
 
+// index is where a list stands, and by what it is sorted. Its zero value is the table itself.
+type index struct{ name, pk, sk string }
+
+var (
+	indexByStatus = index{byStatus, byStatusPK, byStatusSK}
+	indexByName   = index{byName, byNamePK, byNameSK}
+)
+
 // listing is which page of which list is asked for.
 type listing struct {
 	org       onboarding.OrganizationID
-	place     string // the partition of the index
-	condition string // on its sort key
-	filter    string // on what the index holds
+	index     index  // by_status, where condition names no key of the table
+	place     string // the partition
+	condition string // on the sort key
+	filter    string // on what stands there
+	nearly    bool   // whether the filter lets nearly everything through
 	vals      map[string]any
-	oldest    bool // whether the oldest stand first
+	oldest    bool // whether the oldest stand first, or the smallest
 	after     string
 	limit     int
 }
 
-// list reads one more than it answers, so that it never promises a page that is empty, unless a filter lets too little through.
-// The key of where a page ended is
-// made anew from the organization and the partition of this request, so a cursor reaches no other list.
-func list[T any](ctx context.Context, t *Table, l listing, read func(attributes) (T, error)) ([]T, string, error) {
-	names := change{set: "#" + byStatusPK + l.condition, condition: l.filter}
+// query is the request for the first page.
+func (l listing) query(t *Table) (*dynamodb.QueryInput, index, error) {
+	in := l.index
+	switch {
+	case strings.Contains(l.condition, "#"+sk):
+		in.pk, in.sk = pk, sk
+	case in.name == "":
+		in = indexByStatus
+	}
 	values, err := encode(l.vals)
+	if err != nil {
+		return nil, in, err
+	}
+	if values == nil {
+		values = attributes{}
+	}
+	values[":partition"] = text(l.place)
+	q := &dynamodb.QueryInput{
+		TableName: &t.name, IndexName: optional(in.name), ScanIndexForward: &l.oldest,
+		KeyConditionExpression:   aws.String("#" + in.pk + " = :partition" + l.condition),
+		FilterExpression:         optional(l.filter),
+		ExpressionAttributeNames: change{set: "#" + in.pk + l.condition, condition: l.filter}.expressionNames(), ExpressionAttributeValues: values,
+	}
+	if in.name == "" {
+		q.ConsistentRead = aws.Bool(true)
+	}
+	if l.filter == "" || l.nearly {
+		q.Limit = aws.Int32(int32(l.limit + 1))
+	}
+	switch cut := strings.LastIndexByte(l.after, '|'); { // the last: a name may hold one
+	case l.after == "":
+	case in.name == "":
+		q.ExclusiveStartKey = key{l.place, l.after}.attributes()
+	default:
+		q.ExclusiveStartKey = attributes{in.pk: text(l.place), in.sk: text(l.after[:max(cut, 0)]), pk: text(partition(l.org)), sk: text(l.after[cut+1:])}
+	}
+	return q, in, nil
+}
+
+// where is the place of an item in a list.
+func (in index) where(item attributes) string {
+	if in.name == "" {
+		return keyOf(item).SK
+	}
+	return textOf(item[in.sk]) + "|" + keyOf(item).SK
+}
+
+// list reads one more than it answers, so that it never promises a page that is empty, unless a filter lets too little through.
+// The key of where a page ended is made anew from the organization and the partition of this request, so a cursor reaches no
+// other list.
+func list[T any](ctx context.Context, t *Table, l listing, read func(attributes) (T, error)) ([]T, string, error) {
+	input, in, err := l.query(t)
 	if err != nil {
 		return nil, "", err
 	}
-	values[":partition"] = text(l.place)
-	input := &dynamodb.QueryInput{
-		TableName: &t.name, IndexName: aws.String(byStatus), ScanIndexForward: &l.oldest,
-		KeyConditionExpression:   aws.String("#by_status_pk = :partition" + l.condition),
-		FilterExpression:         optional(l.filter),
-		ExpressionAttributeNames: names.expressionNames(), ExpressionAttributeValues: values,
-	}
-	if l.filter == "" {
-		input.Limit = aws.Int32(int32(l.limit + 1))
-	}
-	if l.after != "" {
-		sort, item, _ := strings.Cut(l.after, "|")
-		input.ExclusiveStartKey = attributes{byStatusPK: text(l.place), byStatusSK: text(sort), pk: text(partition(l.org)), sk: text(item)}
-	}
 	var items []attributes
 	next := ""
-	for pages := 1; len(items) <= l.limit; pages++ { // a page of the index ends at 1 MB, maybe before the limit
+	for pages := 1; len(items) <= l.limit; pages++ { // a page ends at 1 MB, maybe before the limit
 		got, err := t.db.Query(ctx, input)
 		if err != nil {
-			return nil, "", fault("query "+byStatus, err)
+			return nil, "", fault("query "+in.name, err)
 		}
 		items = append(items, got.Items...)
 		if input.ExclusiveStartKey = got.LastEvaluatedKey; len(got.LastEvaluatedKey) == 0 {
 			break
 		}
 		if pages == indexPages { // a filter that little fits: whoever wants more asks again
-			next = textOf(got.LastEvaluatedKey[byStatusSK]) + "|" + keyOf(got.LastEvaluatedKey).SK
+			next = in.where(got.LastEvaluatedKey)
 			break
 		}
 	}
 	if len(items) > l.limit {
 		items = items[:l.limit]
-		last := items[l.limit-1]
-		next = textOf(last[byStatusSK]) + "|" + keyOf(last).SK
+		next = in.where(items[l.limit-1])
 	}
 	page := make([]T, 0, len(items))
 	for _, item := range items {

@@ -9,6 +9,9 @@ import (
 // ReadCaller reads all that a request's authentication needs in one batch: the token names the three keys.
 func (t *Table) ReadCaller(ctx context.Context, token onboarding.SessionToken) (onboarding.Caller, int64, error) {
 	ok, mk, sk := organizationKey(token.Organization), memberKey(token.Organization, token.Member), sessionKey(token.Organization, token.Hash())
+	if !token.Key.IsZero() {
+		sk = apiKeyKey(token.Organization, token.Key)
+	}
 	found, err := t.batchGet(ctx, ok, mk, sk)
 	if err != nil {
 		return onboarding.Caller{}, 0, err
@@ -20,9 +23,18 @@ func (t *Table) ReadCaller(ctx context.Context, token onboarding.SessionToken) (
 	if c.Organization, err = readOrganization(found[ok]); err != nil {
 		return c, 0, err
 	}
-	var credentials onboarding.Credentials
-	if c.Member, credentials, err = readMember(found[mk]); err != nil {
+	var member memberItem
+	if err = decode(found[mk], &member); err != nil {
 		return c, 0, err
+	}
+	var credentials onboarding.Credentials
+	if c.Member, credentials, err = member.both(); err != nil {
+		return c, 0, err
+	}
+	if c.KeyEpoch = member.KeyEpoch; !token.Key.IsZero() {
+		k, err := readAPIKey(found[sk])
+		c.Key = &k
+		return c, credentials.Epoch, err
 	}
 	var session sessionItem
 	if err = decode(found[sk], &session); err != nil {

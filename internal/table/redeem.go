@@ -33,12 +33,23 @@ func (t *Table) ReadOffer(ctx context.Context, org onboarding.OrganizationID, id
 func (t *Table) Accept(ctx context.Context, a onboarding.Acceptance) error {
 	steps := []func() (step, error){
 		func() (step, error) { return t.acceptStep(a) },
-		func() (step, error) { return t.actorStep(a.Organization, a.Inviter) },
+		func() (step, error) { return t.actorStep(a.Organization, a.Inviter, a.InviterSeen) },
 	}
 	if a.Join != nil {
 		steps = slices.Insert(steps, 0, func() (step, error) { return t.joinStep(a.Organization, *a.Join, a.Member.ID, a.At) })
 	}
-	return t.enter(ctx, a.Member, a.Credentials, a.Session, a.Notice, steps...)
+	var replaced []pair
+	if a.Partner != nil && a.Member.Status == onboarding.MemberActive {
+		more, pairs, err := t.partnerSteps(*a.Partner, a.Member, a.At)
+		if err != nil {
+			return err
+		}
+		for _, one := range more {
+			steps = append(steps, func() (step, error) { return one, nil })
+		}
+		replaced = pairs
+	}
+	return t.enter(ctx, a.Member, a.Credentials, a.Session, a.Notice, a.Seats, replaced, steps...)
 }
 
 // acceptStep answers the offer and gives the address to the member.

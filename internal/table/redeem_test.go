@@ -1,6 +1,7 @@
 package table_test
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -32,12 +33,12 @@ func TestAcceptingMakesAMemberWhoIsSignedIn(t *testing.T) {
 	}
 	stored, err := s.store.ReadMember(t.Context(), acme, m.ID)
 	s.ok(err)
-	if stored != m {
+	if !reflect.DeepEqual(stored, m) {
 		t.Errorf("answered %+v, stored %+v", m, stored)
 	}
 	me, err := onboarding.Authenticate(t.Context(), s.store, s.world(), token.Reveal())
 	s.ok(err)
-	if me.Member != m || me.Organization.Name != "Acme" {
+	if !reflect.DeepEqual(me.Member, m) || me.Organization.Name != "Acme" {
 		t.Errorf("signed in as %+v", me.Member)
 	}
 	c := s.contact("ann@example.com")
@@ -350,7 +351,7 @@ func TestAPlainMembersInvitationIsApprovedFirst(t *testing.T) {
 		if m.Status != c.want || m.JoinedAt.IsZero() != (c.want == waits) || m.Request.At.IsZero() != (c.want == in) ||
 			m.EmailVerified == c.copied ||
 			m.Entry != (onboarding.Entry{Channel: onboarding.ChannelInvitation, Inviter: c.inviter.Member.ID}) ||
-			s.member(m.ID) != m {
+			!reflect.DeepEqual(s.member(m.ID), m) {
 			t.Errorf("%s: answered %+v, stored %+v", name, m, s.member(m.ID))
 		}
 		list := "member#active"
@@ -364,7 +365,7 @@ func TestAPlainMembersInvitationIsApprovedFirst(t *testing.T) {
 			t.Errorf("%s: %+v", name, after)
 		}
 		me, err := onboarding.Visitor(t.Context(), s.store, s.world(), token.Reveal())
-		if err != nil || me.Member != m {
+		if err != nil || !reflect.DeepEqual(me.Member, m) {
 			t.Errorf("%s: %+v, %v", name, me.Member, err)
 		}
 	}

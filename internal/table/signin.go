@@ -47,6 +47,38 @@ func (t *Table) BeginSession(ctx context.Context, org onboarding.OrganizationID,
 	return nil
 }
 
+// temporary are the attributes of a one-time password that is out. Its round stays.
+const temporary = "#temporary_nonce, #temporary_key, #temporary_expires_at, #temporary_used_at"
+
+// BeginWithTemporary uses a one-time password up: session, member and address change together, or not at all.
+func (t *Table) BeginWithTemporary(ctx context.Context, o onboarding.Organization, before, after onboarding.Member, once onboarding.Temporary,
+	s onboarding.Session) error {
+	session, err := t.putNew(newSessionItem(o.ID, s), onboarding.ErrConflict)
+	if err != nil {
+		return err
+	}
+	contact, err := t.verifiedStep(o, after, s.CreatedAt)
+	if err != nil {
+		return err
+	}
+	return t.writeMember(ctx, before, after, 0, func(write *change) {
+		write.set += ", #temporary_used_at = :at"
+		write.condition += " AND #temporary_nonce = :nonce AND #temporary_expires_at > :at AND attribute_not_exists(#temporary_used_at) AND " +
+			"#session_epoch = :epoch"
+		write.vals[":at"], write.vals[":nonce"], write.vals[":epoch"] = timeText(s.CreatedAt), once.Nonce, s.Epoch
+	}, session, contact)
+}
+
+// verifiedStep notes that a member has just shown that the address they sign in with is theirs.
+func (t *Table) verifiedStep(o onboarding.Organization, m onboarding.Member, at time.Time) (step, error) {
+	return t.updateStep(change{
+		key:       contactKey(o.ID, onboarding.NewContactID(o.Salt, m.Login())),
+		set:       "SET #verified_at = :at",
+		condition: "#member_id = :member",
+		vals:      map[string]any{":at": timeText(at), ":member": memberText(m.ID)},
+	}, onboarding.ErrConflict)
+}
+
 // EndSession removes a session.
 func (t *Table) EndSession(ctx context.Context, org onboarding.OrganizationID, hash string) error {
 	_, err := patiently(ctx, func() (*dynamodb.DeleteItemOutput, error) {
@@ -61,12 +93,12 @@ func (t *Table) EndSession(ctx context.Context, org onboarding.OrganizationID, h
 // ChangePassword sets the hash and raises the epoch, which ends every session, and writes the session that goes on.
 // An open reset is closed: its link was for the password of before.
 func (t *Table) ChangePassword(ctx context.Context, org onboarding.OrganizationID, m onboarding.MemberID, hash onboarding.PasswordHash,
-	s onboarding.Session, at time.Time) error {
+	s onboarding.Session) error {
 	member, err := t.updateStep(change{
 		key:       memberKey(org, m),
-		set:       "SET #password_hash = :hash, #session_epoch = :epoch, #member.#updated_at = :at, #version = #version + :one REMOVE #reset_nonce",
+		set:       "SET #password_hash = :hash, #session_epoch = :epoch REMOVE #reset_nonce, " + temporary,
 		condition: "#member.#status = :active AND #session_epoch = :before",
-		vals: map[string]any{":hash": hash, ":epoch": s.Epoch, ":before": s.Epoch - 1, ":at": timeText(at), ":one": 1,
+		vals: map[string]any{":hash": hash, ":epoch": s.Epoch, ":before": s.Epoch - 1,
 			":active": onboarding.MemberActive},
 	}, onboarding.ErrConflict)
 	if err != nil {
@@ -95,37 +127,23 @@ func (t *Table) OweReset(ctx context.Context, org onboarding.OrganizationID, m o
 }
 
 // RedeemReset uses up the reset: hash, epoch, status and the verified address change together, or not at all.
-func (t *Table) RedeemReset(ctx context.Context, o onboarding.Organization, m onboarding.Member, r onboarding.Reset, hash onboarding.PasswordHash,
-	s onboarding.Session) error {
+func (t *Table) RedeemReset(ctx context.Context, o onboarding.Organization, before, after onboarding.Member, r onboarding.Reset,
+	hash onboarding.PasswordHash, s onboarding.Session) error {
 	at := timeText(s.CreatedAt)
-	write := change{
-		key: memberKey(o.ID, m.ID),
-		set: "SET #password_hash = :hash, #session_epoch = :epoch, #member.#status = :active, #member." + verified(m) + " = :true, " +
-			"#member.#updated_at = :at, #member.#joined_at = if_not_exists(#member.#joined_at, :at), #by_status_pk = :partition, " +
-			"#version = #version + :one",
-		condition: "#member.#status = :status AND #reset_nonce = :nonce AND #reset_expires_at > :at AND #session_epoch = :before",
-		vals: map[string]any{":hash": hash, ":epoch": s.Epoch, ":before": s.Epoch - 1, ":at": at, ":true": true, ":one": 1,
-			":active": onboarding.MemberActive, ":status": m.Status, ":nonce": r.Nonce,
-			":partition": statusPartition(o.ID, members, string(onboarding.MemberActive))},
-	}
-	outboxItem{}.into(&write)
-	write.set += ", #reset_nonce"
-	member, err := t.updateStep(write, onboarding.ErrConflict)
-	if err != nil {
-		return err
-	}
 	session, err := t.putNew(newSessionItem(o.ID, s), onboarding.ErrConflict)
 	if err != nil {
 		return err
 	}
-	contact, err := t.updateStep(change{
-		key:       contactKey(o.ID, onboarding.NewContactID(o.Salt, m.Login())),
-		set:       "SET #verified_at = :at",
-		condition: "#member_id = :member",
-		vals:      map[string]any{":at": at, ":member": memberText(m.ID)},
-	}, onboarding.ErrConflict)
+	contact, err := t.verifiedStep(o, after, s.CreatedAt)
 	if err != nil {
 		return err
 	}
-	return t.transact(ctx, member, session, contact)
+	return t.writeMember(ctx, before, after, 0, func(write *change) {
+		write.set += ", #password_hash = :hash, #session_epoch = :epoch"
+		write.condition += " AND #reset_nonce = :nonce AND #reset_expires_at > :at AND #session_epoch = :before"
+		write.vals[":hash"], write.vals[":epoch"], write.vals[":before"] = hash, s.Epoch, s.Epoch-1
+		write.vals[":nonce"], write.vals[":at"] = r.Nonce, at
+		outboxItem{}.into(write)
+		write.remove("#reset_nonce", temporary)
+	}, session, contact)
 }

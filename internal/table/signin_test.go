@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -31,7 +32,7 @@ func TestSigningInBeginsASession(t *testing.T) {
 	}
 	me, err := s.authenticate(token)
 	s.ok(err)
-	if me.Member != caller.Member || me.Session != caller.Session {
+	if !reflect.DeepEqual(me.Member, caller.Member) || me.Session != caller.Session {
 		t.Errorf("%+v, signed in as %+v", me, caller)
 	}
 	s.advance(14*24*time.Hour - time.Millisecond)
@@ -287,7 +288,7 @@ func TestAForgottenPasswordIsSetByMailOnce(t *testing.T) {
 	s.ok(err)
 	stored, err := s.store.ReadMember(t.Context(), acme, s.admin.Member.ID)
 	s.ok(err)
-	if stored != caller.Member || !stored.EmailVerified {
+	if !reflect.DeepEqual(stored, caller.Member) || !stored.EmailVerified {
 		t.Errorf("answered %+v, stored %+v", caller.Member, stored)
 	}
 	_, err = s.authenticate(session)

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -117,6 +118,15 @@ type change struct {
 	condition string
 	vals      map[string]any
 	names     map[string]string // for names that are not words: message ids, counters of a member
+}
+
+// remove adds attributes to those that the change takes away. Its SET clause is complete by then.
+func (c *change) remove(names ...string) {
+	clause := " REMOVE "
+	if strings.Contains(c.set, clause) {
+		clause = ", "
+	}
+	c.set += clause + strings.Join(names, ", ")
 }
 
 func (c change) expressionNames() map[string]string {
