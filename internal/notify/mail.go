@@ -33,6 +33,7 @@ type Facts struct {
 	Until        time.Time // the last moment of a link that ends, or of the code
 	Applicant    string    // name or address of who asks; for onboarding.MessageLinkRequest alone
 	Code         string    // six digits; for onboarding.MessageJoinCode and onboarding.MessagePasswordCode alone
+	Password     string    // a one-time password; for onboarding.MessageMemberAdded alone
 	Count        int       // how many wait; for onboarding.MessageJoinRequests alone
 }
 
@@ -82,11 +83,21 @@ func (f Facts) check() error {
 		if f.Until.IsZero() {
 			return errors.New("no end of validity")
 		}
+	case onboarding.MessageRegistration, onboarding.MessageMemberAdded:
+		if f.Link == "" {
+			return errors.New("no link")
+		}
+		if f.Until.IsZero() {
+			return errors.New("no end of validity")
+		}
+		if (f.Password == "") == (f.Kind == onboarding.MessageMemberAdded) {
+			return errors.New("no password, or one too many")
+		}
 	case onboarding.MessageLinkRequest:
 		if f.Applicant == "" {
 			return errors.New("no applicant")
 		}
-	case onboarding.MessageJoinCode, onboarding.MessagePasswordCode:
+	case onboarding.MessageJoinCode, onboarding.MessagePasswordCode, onboarding.MessageContactCode:
 		if len(f.Code) != 6 || strings.Trim(f.Code, "0123456789") != "" {
 			return errors.New("no code of six digits")
 		}
@@ -101,7 +112,7 @@ func (f Facts) check() error {
 		if f.Link == "" {
 			return errors.New("no link")
 		}
-	case onboarding.MessageJoinRejected:
+	case onboarding.MessageJoinRejected, onboarding.MessageContactChanged:
 		if f.Link != "" {
 			return errors.New("a link that leads nowhere")
 		}
@@ -141,6 +152,7 @@ type message struct {
 	Greeting     string
 	Body         []string
 	Code         string
+	Password     string
 	Button       string
 	Link         string // without one there is no button
 	BareLink     string // introduces the link in the HTML part
@@ -193,6 +205,23 @@ func (f Facts) message() message {
 		m.Button = say("mail.password_set.button")
 		m.About = say("mail.about_link")
 		m.Ignore = say("mail.password_set.ignore")
+	case onboarding.MessageMemberAdded:
+		m.Subject = subject("mail.member_added.subject")
+		m.Preheader = say("mail.member_added.preheader")
+		m.Heading = say("mail.member_added.heading")
+		m.Body = []string{say("mail.member_added.body"), say("mail.member_added.how")}
+		m.Password = f.Password
+		m.About = say("mail.member_added.about")
+		m.Button = say("mail.member_added.button")
+		m.Ignore = say("mail.member_added.ignore")
+	case onboarding.MessageRegistration:
+		m.Subject = subject("mail.member_registration.subject")
+		m.Preheader = say("mail.member_registration.preheader")
+		m.Heading = say("mail.member_registration.heading")
+		m.Body = []string{say("mail.member_registration.body"), say("mail.member_registration.how")}
+		m.Button = say("mail.member_registration.button")
+		m.About = say("mail.about_link")
+		m.Ignore = say("mail.member_registration.ignore")
 	case onboarding.MessagePasswordReset:
 		m.Subject = subject("mail.password_reset.subject")
 		m.Preheader = say("mail.password_reset.preheader")
@@ -216,6 +245,20 @@ func (f Facts) message() message {
 		m.Code = f.Code
 		m.About = say("mail.about_code")
 		m.Ignore = say("mail.join_code.ignore")
+	case onboarding.MessageContactCode:
+		m.Subject = subject("mail.contact_code.subject")
+		m.Preheader = say("mail.contact_code.preheader")
+		m.Heading = say("mail.contact_code.heading")
+		m.Body = []string{say("mail.contact_code.body")}
+		m.Code = f.Code
+		m.About = say("mail.about_code")
+		m.Ignore = say("mail.contact_code.ignore")
+	case onboarding.MessageContactChanged:
+		m.Subject = subject("mail.contact_changed.subject")
+		m.Preheader = say("mail.contact_changed.preheader")
+		m.Heading = say("mail.contact_changed.heading")
+		m.Body = []string{say("mail.contact_changed.body"), say("mail.contact_changed.how")}
+		m.Ignore = say("mail.contact_changed.ignore")
 	case onboarding.MessageJoinApproved:
 		m.Subject = subject("mail.join_approved.subject")
 		m.Preheader = say("mail.join_approved.preheader")

@@ -25,6 +25,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 var kinds = []onboarding.MessageKind{
 	onboarding.MessageInvitation, onboarding.MessagePasswordSet, onboarding.MessagePasswordReset, onboarding.MessageLinkRequest,
 	onboarding.MessageJoinCode, onboarding.MessageJoinApproved, onboarding.MessageJoinRejected, onboarding.MessageJoinRequests,
+	onboarding.MessageMemberAdded, onboarding.MessageRegistration, onboarding.MessageContactCode, onboarding.MessageContactChanged,
 }
 
 const link = "https://join.example.com/join/acme/v1.01J9ZC7M4T8Q2K5X6Y3W.QmFzZTY0dXJsLXRva2VuLWxvb2tz?from=a&to=b"
@@ -44,9 +45,11 @@ func friendly(kind onboarding.MessageKind, tag locale.Tag) Facts {
 	switch kind {
 	case onboarding.MessageLinkRequest:
 		f.Applicant = "ann@example.com"
-	case onboarding.MessageJoinCode, onboarding.MessagePasswordCode:
+	case onboarding.MessageMemberAdded:
+		f.Password = "ga2tqm-x7rnha-b5mwyo-kd3sfe"
+	case onboarding.MessageJoinCode, onboarding.MessagePasswordCode, onboarding.MessageContactCode:
 		f.Code, f.Link = "048213", ""
-	case onboarding.MessageJoinRejected:
+	case onboarding.MessageJoinRejected, onboarding.MessageContactChanged:
 		f.Link = ""
 	case onboarding.MessageJoinRequests:
 		f.Count = 12
@@ -61,7 +64,7 @@ func bare(kind onboarding.MessageKind, tag locale.Tag) Facts {
 	switch kind {
 	case onboarding.MessageLinkRequest:
 		f.Link, f.Until = "", time.Time{}
-	case onboarding.MessageJoinApproved, onboarding.MessageJoinRejected:
+	case onboarding.MessageJoinApproved, onboarding.MessageJoinRejected, onboarding.MessageContactChanged:
 		f.Until = time.Time{}
 	case onboarding.MessageJoinRequests:
 		f.Until, f.Count = time.Time{}, 1

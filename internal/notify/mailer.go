@@ -19,7 +19,7 @@ func (m Mailer) Send(ctx context.Context, l onboarding.Letter) error {
 	f := Facts{
 		Kind: l.Kind, Locale: locale.Tag(l.Locale),
 		Organization: l.Organization.Name, Handle: string(l.Organization.ID),
-		Inviter: l.Inviter, Recipient: l.Recipient, Applicant: l.Applicant, Code: l.Code, Count: l.Count,
+		Inviter: l.Inviter, Recipient: l.Recipient, Applicant: l.Applicant, Code: l.Code, Password: l.Password, Count: l.Count,
 		Link: l.Link, Until: l.Until,
 	}
 	send := m.mail

@@ -68,7 +68,8 @@ func (f Facts) fits(text string) bool {
 // where nothing can be taken for its end.
 func (f Facts) textWords(spare bool) string {
 	until := f.Locale.Brief(f.Until)
-	if f.Kind == onboarding.MessageJoinCode || f.Kind == onboarding.MessagePasswordCode {
+	switch f.Kind {
+	case onboarding.MessageJoinCode, onboarding.MessagePasswordCode, onboarding.MessageContactCode:
 		until = f.Until.UTC().Format("15:04 UTC") // in a few minutes
 	}
 	say := func(key string) string {
@@ -84,6 +85,9 @@ func (f Facts) textWords(spare bool) string {
 	case onboarding.MessagePasswordCode:
 		code = say("text.code") + "\n"
 		about, more = say("text.password_code")+" "+say("text.about_code"), say("text.ignore_code")
+	case onboarding.MessageContactCode:
+		code = say("text.code") + "\n"
+		about, more = say("text.contact_code")+" "+say("text.about_code"), say("text.ignore_code")
 	case onboarding.MessageJoinApproved:
 		about, link = say("text.join_approved"), "\n"+f.Link
 	case onboarding.MessageJoinRejected:

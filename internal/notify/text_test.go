@@ -15,7 +15,7 @@ import (
 )
 
 var textKinds = []onboarding.MessageKind{
-	onboarding.MessageInvitation, onboarding.MessageJoinCode, onboarding.MessagePasswordCode,
+	onboarding.MessageInvitation, onboarding.MessageJoinCode, onboarding.MessagePasswordCode, onboarding.MessageContactCode,
 	onboarding.MessageJoinApproved, onboarding.MessageJoinRejected,
 }
 
