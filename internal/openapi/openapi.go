@@ -28,6 +28,7 @@ type operation struct {
 	method   string
 	path     string // with {variables}
 	segments []string
+	scope    string               // x-scope: what an API key needs; empty where none is enough
 	request  *body                // nil where it takes none
 	answers  map[string]*response // by status, or "default"
 }
@@ -102,6 +103,16 @@ func (s *Spec) Operations() []string {
 }
 
 func (op *operation) name() string { return op.method + " " + op.path }
+
+// Scope is what an API key needs for an operation, named as by Operations; empty where none is enough.
+func (s *Spec) Scope(name string) string {
+	for _, op := range s.operations {
+		if op.name() == name {
+			return op.scope
+		}
+	}
+	return ""
+}
 
 // find returns the operation that a request's path belongs to, or nil. A literal segment is preferred to a variable.
 func (s *Spec) find(method, path string) *operation {
@@ -254,6 +265,7 @@ func (d *document) readPath(path string, item node) error {
 			return err
 		}
 		op := &operation{method: strings.ToUpper(key), path: path, segments: strings.Split(path, "/")}
+		op.scope, _ = n.fields["x-scope"].(string)
 		if err := d.readOperation(op, n); err != nil {
 			return err
 		}

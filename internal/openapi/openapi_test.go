@@ -25,12 +25,27 @@ func load(t *testing.T) *Spec {
 
 func TestOperationsAreTheJSONRoutes(t *testing.T) {
 	want := []string{
+		"GET /v1/organizations/{org}/api-keys",
+		"POST /v1/organizations/{org}/api-keys",
+		"DELETE /v1/organizations/{org}/api-keys/{id}",
+		"GET /v1/organizations/{org}/departments",
+		"POST /v1/organizations/{org}/departments",
+		"DELETE /v1/organizations/{org}/departments/{id}",
+		"GET /v1/organizations/{org}/departments/{id}",
+		"PATCH /v1/organizations/{org}/departments/{id}",
+		"GET /v1/organizations/{org}/groups",
+		"POST /v1/organizations/{org}/groups",
+		"DELETE /v1/organizations/{org}/groups/{id}",
+		"GET /v1/organizations/{org}/groups/{id}",
+		"PATCH /v1/organizations/{org}/groups/{id}",
 		"GET /v1/organizations/{org}/invitations",
 		"POST /v1/organizations/{org}/invitations",
 		"POST /v1/organizations/{org}/invitations/preview",
 		"GET /v1/organizations/{org}/invitations/{id}",
+		"PATCH /v1/organizations/{org}/invitations/{id}",
 		"POST /v1/organizations/{org}/invitations/{id}/resend",
 		"POST /v1/organizations/{org}/invitations/{id}/revoke",
+		"POST /v1/organizations/{org}/invitations/{id}/take-over",
 		"GET /v1/organizations/{org}/invite-links",
 		"POST /v1/organizations/{org}/invite-links",
 		"GET /v1/organizations/{org}/invite-links/{id}",
@@ -46,7 +61,16 @@ func TestOperationsAreTheJSONRoutes(t *testing.T) {
 		"POST /v1/organizations/{org}/join-requests/{id}/reject",
 		"POST /v1/organizations/{org}/join-requests/{id}/reopen",
 		"GET /v1/organizations/{org}/members",
+		"POST /v1/organizations/{org}/members",
+		"GET /v1/organizations/{org}/members/counts",
+		"GET /v1/organizations/{org}/members/export",
 		"GET /v1/organizations/{org}/members/{id}",
+		"PATCH /v1/organizations/{org}/members/{id}",
+		"POST /v1/organizations/{org}/members/{id}/convert",
+		"POST /v1/organizations/{org}/members/{id}/dismiss",
+		"POST /v1/organizations/{org}/members/{id}/rehire",
+		"POST /v1/organizations/{org}/members/{id}/resend-credentials",
+		"GET /v1/organizations/{org}/partners",
 		"POST /v1/organizations/{org}/policy/evaluate",
 		"GET /v1/organizations/{org}/settings",
 		"PATCH /v1/organizations/{org}/settings",
@@ -65,6 +89,8 @@ func TestOperationsAreTheJSONRoutes(t *testing.T) {
 		"POST /v1/sessions",
 		"DELETE /v1/sessions/current",
 		"GET /v1/sessions/current",
+		"POST /v1/sessions/current/contact-changes",
+		"POST /v1/sessions/current/contact-changes/verify",
 		"POST /v1/sessions/current/password",
 	}
 	if got := load(t).Operations(); !slices.Equal(got, want) {
@@ -155,7 +181,7 @@ func TestEveryObjectIsClosed(t *testing.T) {
 const (
 	memberPath = "/v1/organizations/acme/members/mem_01KARH2V5C7D9E1F3G5H7J9K1M"
 	memberBody = `{"id":"mem_01KARH2V5C7D9E1F3G5H7J9K1M","organization_id":"acme","status":"active",
-		"member_type":"employee","role":"member","first_name":"Ada","last_name":"Lovelace","job_title":"",
+		"member_type":"employee","role":"member","first_name":"Ada","last_name":"Lovelace","job_title":"","department_ids":["root"],"group_ids":[],"guest_until":null,"firm":null,"skipped_place_ids":[],
 		"email":"ada@example.com","phone":null,"email_verified":true,"phone_verified":false,"locale":"en","channel":"invitation","link_id":null,"created_at":"2026-11-23T09:40:03.120Z",
 		"joined_at":"2026-11-23T09:40:03.120Z","updated_at":"2026-11-23T09:40:03.120Z","version":1}`
 )
