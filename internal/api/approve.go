@@ -91,6 +91,7 @@ type approvalRequest struct {
 	MemberType string  `json:"member_type,omitempty"`
 	Role       string  `json:"role,omitempty"`
 	JobTitle   *string `json:"job_title,omitempty"`
+	placementRequest
 }
 
 // decision reads an approval that stands at pointer.
@@ -114,7 +115,9 @@ func (b approvalRequest) decision(pointer string) (d onboarding.Decision, err er
 		}
 		d.JobTitle = &title
 	}
-	return d, nil
+	d.Pointer = pointer
+	d.Departments, d.Groups, err = b.placement(pointer)
+	return d, err
 }
 
 type rejectionRequest struct {

@@ -20,13 +20,14 @@ type BrowseStore interface {
 	ReadMember(ctx context.Context, org onboarding.OrganizationID, id onboarding.MemberID) (onboarding.Member, error)
 	ListInvitations(ctx context.Context, org onboarding.OrganizationID, status onboarding.InvitationStatus, now time.Time, after string, limit int) (
 		page []onboarding.Contact, next string, err error)
-	// ListMembers lists the members of one status; with a link, those who joined by it.
-	ListMembers(ctx context.Context, org onboarding.OrganizationID, status onboarding.MemberStatus, link *onboarding.LinkID,
-		after string, limit int) (page []onboarding.Member, next string, err error)
+	PeopleLister
 	// ListInviteLinks lists all links, or where an owner is named, the default one and theirs.
 	ListInviteLinks(ctx context.Context, o onboarding.Organization, owner onboarding.MemberID, after string, limit int) (
 		page []onboarding.InviteLink, next string, err error)
 	JoinRequestLister
+	StructureReader
+	onboarding.PartnerReader
+	KeyLister
 }
 
 // JoinRequestLister lists who waits for an administrator, the longest waiting first, or who was rejected, the latest first.
@@ -37,22 +38,31 @@ type JoinRequestLister interface {
 
 // Browse serves browse: every read of what an organization's members may see.
 func Browse(e Edge, world onboarding.World, store BrowseStore) http.Handler {
-	s := &browsing{gate{store, world}, store}
+	s := &browsing{gate{store, world}, store, e.BaseURL}
 	m := NewMux(e)
 	m.handle("GET /v1/organizations/{org}/invitations", s.invitations)
 	m.handle("GET /v1/organizations/{org}/invitations/{id}", s.invitation)
 	m.handle("GET /v1/organizations/{org}/members", s.members)
+	m.handle("GET /v1/organizations/{org}/members/counts", s.counts)
+	m.handle("GET /v1/organizations/{org}/members/export", s.export)
 	m.handle("GET /v1/organizations/{org}/members/{id}", s.member)
 	m.handle("GET /v1/organizations/{org}/settings", s.settings)
 	m.handle("GET /v1/organizations/{org}/invite-links", s.inviteLinks)
 	m.handle("GET /v1/organizations/{org}/join-requests", s.joinRequests)
 	m.handle("GET /v1/organizations/{org}/join-requests/{id}", s.joinRequest)
+	m.handle("GET /v1/organizations/{org}/api-keys", s.apiKeys)
+	m.handle("GET /v1/organizations/{org}/partners", s.partners)
+	m.handle("GET /v1/organizations/{org}/departments", s.departments)
+	m.handle("GET /v1/organizations/{org}/departments/{id}", s.department)
+	m.handle("GET /v1/organizations/{org}/groups", s.groups)
+	m.handle("GET /v1/organizations/{org}/groups/{id}", s.group)
 	return m
 }
 
 type browsing struct {
 	gate
 	store BrowseStore
+	base  string // the origin of the links to further pages
 }
 
 // pageJSON is one page of a list.
@@ -104,53 +114,6 @@ func (s *browsing) invitation(w http.ResponseWriter, r *http.Request) error {
 	}
 	now := s.world.Instant()
 	return writeTagged(w, r, http.StatusOK, invitationTag(c, now), toInvitation(caller.Organization.ID, c, now))
-}
-
-func (s *browsing) members(w http.ResponseWriter, r *http.Request) error {
-	caller, err := s.caller(r)
-	if err != nil {
-		return err
-	}
-	if !caller.Rights().SeeMembers {
-		return onboarding.Refuse(onboarding.Forbidden, "Guests see only the people of their groups.")
-	}
-	q, err := readPage(r, caller, "members", query{"status": string(onboarding.MemberActive), "link_id": ""})
-	if err != nil {
-		return err
-	}
-	status, ok := onboarding.ParseMemberStatus(q.filter["status"])
-	if !ok {
-		return onboarding.InvalidField("status", "unknown", "This is active, pending_activation or dismissed.")
-	}
-	link, err := q.filter.link()
-	if err != nil {
-		return err
-	}
-	found, next, err := s.store.ListMembers(r.Context(), caller.Organization.ID, status, link, q.after, q.limit)
-	if err != nil {
-		return err
-	}
-	return writePage(w, q, next, found, toMember)
-}
-
-func (s *browsing) member(w http.ResponseWriter, r *http.Request) error {
-	caller, err := s.caller(r)
-	if err != nil {
-		return err
-	}
-	missing := onboarding.Refuse(onboarding.NotFound, "There is no such member.")
-	id, err := onboarding.ParseMemberID(r.PathValue("id"))
-	if err != nil || id != caller.Member.ID && !caller.Rights().SeeMembers {
-		return missing
-	}
-	m, err := s.store.ReadMember(r.Context(), caller.Organization.ID, id)
-	if errors.Is(err, onboarding.ErrNotFound) || err == nil && m.Status.Applicant() {
-		return missing
-	}
-	if err != nil {
-		return err
-	}
-	return writeVersioned(w, r, http.StatusOK, m.Version, toMember(m))
 }
 
 func (s *browsing) settings(w http.ResponseWriter, r *http.Request) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"latchkey/internal/onboarding"
 )
@@ -19,9 +20,12 @@ type authentication = func(ctx context.Context, store onboarding.CallerStore, w 
 
 // bearer says whose session a request bears, of whichever organization.
 func (g gate) bearer(r *http.Request, authenticate authentication) (onboarding.Caller, error) {
-	token, _, err := presented(r)
+	token, byCookie, err := presented(r)
 	if err != nil {
 		return onboarding.Caller{}, err
+	}
+	if byCookie && strings.HasPrefix(token, "lkk.") {
+		return onboarding.Caller{}, onboarding.Refuse(onboarding.Unauthenticated, "An API key is for programs, and stands in no cookie.")
 	}
 	return authenticate(r.Context(), g.store, g.world, token)
 }
@@ -38,16 +42,20 @@ func (g gate) identify(r *http.Request, authenticate authentication) (onboarding
 		return c, err
 	}
 	note(r.Context(), slog.String("member_id", c.Member.ID.String()))
+	if err := reaches(r.Pattern, c.Key); err != nil {
+		return onboarding.Caller{}, err
+	}
 	if org := r.PathValue("org"); org != "" && org != string(c.Organization.ID) {
 		return onboarding.Caller{}, onboarding.Refuse(onboarding.Forbidden, "This session belongs to another organization.")
 	}
 	return c, nil
 }
 
-// visitor says who is signed in in the browser that opens a page, a member or an applicant, or nobody.
+// visitor says who is signed in in the browser that opens a page, a member or an applicant, or nobody. Whoever has yet to choose
+// a password of their own is nobody.
 func (g gate) visitor(r *http.Request) (c onboarding.Caller, signedIn bool) {
 	c, err := g.bearer(r, onboarding.Visitor)
-	return c, err == nil && string(c.Organization.ID) == r.PathValue("org")
+	return c, err == nil && c.Key == nil && !c.Session.MustChange && string(c.Organization.ID) == r.PathValue("org")
 }
 
 // organization reads the organization of a public route. A handle that cannot be is an organization that there is not.

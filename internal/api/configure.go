@@ -15,10 +15,12 @@ import (
 type ConfigureStore interface {
 	onboarding.CallerStore
 	onboarding.ConfigureStore
+	onboarding.StructureStore
+	onboarding.KeyStore
 	RequestStore
 }
 
-// Configure serves configure: settings, invite links, and what the policy would say.
+// Configure serves configure: settings, invite links, departments and groups, and what the policy would say.
 func Configure(e Edge, world onboarding.World, store ConfigureStore, keys onboarding.Keys) http.Handler {
 	useCase := onboarding.Configuring{World: world, Store: store}
 	s := &configuring{e, gate{store, world}, repeatable{store, world}, useCase, keys}
@@ -32,6 +34,10 @@ func Configure(e Edge, world onboarding.World, store ConfigureStore, keys onboar
 	m.handle("POST /v1/organizations/{org}/invite-links/{id}/disable", s.change(bodiless(useCase.DisableLink), false))
 	m.handle("POST /v1/organizations/{org}/invite-links/{id}/enable", s.change(bodiless(useCase.EnableLink), true))
 	m.handle("POST /v1/organizations/{org}/invite-links/{id}/rotate", s.change(bodiless(useCase.RotateLink), true))
+	structure := structuring{gate{store, world}, repeatable{store, world}, onboarding.Structuring{World: world, Store: store}}
+	structure.mount(m)
+	keying := keying{gate{store, world}, repeatable{store, world}, onboarding.Keying{World: world, Store: store}}
+	keying.mount(m)
 	return m
 }
 
@@ -51,6 +57,7 @@ type settingsRequest struct {
 	InvitationLifetimeDays *int          `json:"invitation_lifetime_days,omitempty"`
 	LinkLifetimeDays       *int          `json:"link_lifetime_days,omitempty"`
 	DefaultLocale          *string       `json:"default_locale,omitempty"`
+	MailedPasswords        *bool         `json:"mailed_passwords,omitempty"`
 }
 
 // edit checks what is to be different, and answers what makes it so. What is not named stays.
@@ -92,6 +99,9 @@ func (b settingsRequest) edit() (func(*onboarding.Settings), error) {
 	}
 	if b.AllowLinkRegistration != nil {
 		edit(func(s *onboarding.Settings) { s.AllowLinkRegistration = *b.AllowLinkRegistration })
+	}
+	if b.MailedPasswords != nil {
+		edit(func(s *onboarding.Settings) { s.ForbidMailedPasswords = !*b.MailedPasswords })
 	}
 	if b.RequestApproval != nil {
 		edit(func(s *onboarding.Settings) { s.RequestApproval = *b.RequestApproval })
@@ -166,6 +176,9 @@ type policyRequest struct {
 	Role       string `json:"role,omitempty"`
 	InviterID  string `json:"inviter_id,omitempty"`
 	LinkID     string `json:"link_id,omitempty"`
+
+	DepartmentIDs []string `json:"department_ids,omitempty"`
+	GroupIDs      []string `json:"group_ids,omitempty"`
 }
 
 func (b policyRequest) hypothesis() (h onboarding.Hypothesis, err error) {
@@ -194,6 +207,12 @@ func (b policyRequest) hypothesis() (h onboarding.Hypothesis, err error) {
 		if h.Inviter, err = onboarding.ParseMemberID(b.InviterID); err != nil {
 			return h, onboarding.InvalidField("/inviter_id", "unknown", "There is no such member.")
 		}
+	}
+	if h.Placement, err = parsePlacement("", b.DepartmentIDs, b.GroupIDs); err != nil {
+		return h, err
+	}
+	if h.Channel == onboarding.ChannelInviteLink && !h.Placement.IsZero() {
+		return h, onboarding.InvalidField("/department_ids", "not_applicable", "A link has places of its own.")
 	}
 	if b.LinkID != "" {
 		if h.Channel != onboarding.ChannelInviteLink {

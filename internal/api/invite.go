@@ -37,9 +37,14 @@ type inviteRequest struct {
 	MemberType string           `json:"member_type,omitempty"`
 	Role       string           `json:"role,omitempty"`
 	JobTitle   string           `json:"job_title,omitempty"`
+	GuestUntil string           `json:"guest_until,omitempty"`
 	Locale     string           `json:"locale,omitempty"`
 	Notify     *bool            `json:"notify,omitempty"`
 	OnConflict string           `json:"on_conflict,omitempty"`
+
+	DepartmentIDs []string `json:"department_ids,omitempty"`
+	GroupIDs      []string `json:"group_ids,omitempty"`
+	ReplacesID    string   `json:"replaces_member_id,omitempty"`
 }
 
 type inviteeRequest struct {
@@ -83,7 +88,16 @@ func (b inviteRequest) command(region string, numbers onboarding.Numbers) (c onb
 	if c.JobTitle, err = onboarding.ParseName(b.JobTitle); err != nil {
 		return c, onboarding.InvalidField("/job_title", "invalid", err.Error())
 	}
-	return c, nil
+	if b.GuestUntil != "" {
+		if c.GuestUntil, err = parseTime(b.GuestUntil); err != nil {
+			return c, onboarding.InvalidValue("/guest_until", err)
+		}
+	}
+	if c.Replaces, err = replaced(b.ReplacesID); err != nil {
+		return c, err
+	}
+	c.Placement, err = parsePlacement("", b.DepartmentIDs, b.GroupIDs)
+	return c, err
 }
 
 // invitees are the recipients, named one by one or as a list that somebody pasted.
@@ -128,6 +142,8 @@ type inviteResultJSON struct {
 	Verdict    string          `json:"verdict"`
 	Reason     *string         `json:"reason"`
 	Invitation *invitationJSON `json:"invitation"`
+	MemberID   *string         `json:"member_id,omitempty"`
+	Partners   []partnerJSON   `json:"partners,omitempty"`
 	AcceptURL  string          `json:"accept_url,omitempty"`
 }
 
@@ -152,6 +168,31 @@ func (s *inviting) create(w http.ResponseWriter, r *http.Request) error {
 		}
 		return s.answer(caller.Organization.ID, results), nil
 	})
+}
+
+// replaced reads whose place a partner takes.
+func replaced(text string) (onboarding.MemberID, error) {
+	if text == "" {
+		return onboarding.MemberID{}, nil
+	}
+	id, err := onboarding.ParseMemberID(text)
+	if err != nil {
+		return id, onboarding.InvalidField("/replaces_member_id", "unknown", "There is no such partner.")
+	}
+	return id, nil
+}
+
+// partnerJSON is one of the active partners.
+type partnerJSON struct {
+	MemberID string `json:"member_id"`
+	Name     string `json:"name"`
+}
+
+func toPartners(slots []onboarding.PartnerSlot) (shown []partnerJSON) {
+	for _, s := range slots {
+		shown = append(shown, partnerJSON{s.Member.String(), s.Name})
+	}
+	return shown
 }
 
 type previewAnswer struct {
@@ -233,6 +274,7 @@ func (s *inviting) answer(org onboarding.OrganizationID, results []onboarding.In
 			invitation := toInvitation(org, *result.Contact, now)
 			one.Invitation = &invitation
 		}
+		one.MemberID, one.Partners = memberOrNull(result.Member), toPartners(result.Partners)
 		kept.Results[i] = one
 		if result.Link != nil {
 			one.AcceptURL = s.BaseURL + "/join/" + string(org) + "/" + result.Link.Reveal()

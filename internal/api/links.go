@@ -16,6 +16,7 @@ type linkRequest struct {
 	AllowedDomains *[]domainJSON `json:"allowed_domains,omitempty"`
 	MaxUses        *int          `json:"max_uses,omitempty"`
 	ExpiresAt      *string       `json:"expires_at,omitempty"`
+	placementRequest
 }
 
 const (
@@ -33,6 +34,9 @@ func (b linkRequest) change() (c onboarding.LinkChange, err error) {
 			return c, onboarding.InvalidField("/label", "required", "This is required.")
 		}
 		c.Label = &label
+	}
+	if c.Departments, c.Groups, err = b.placement(""); err != nil {
+		return c, err
 	}
 	if b.MemberType != nil {
 		t, ok := onboarding.ParseMemberType(*b.MemberType)

@@ -21,6 +21,8 @@ func SignIn(e Edge, world onboarding.World, store SignInStore, keys onboarding.K
 	m.handle("GET /v1/sessions/current", s.current)
 	m.handle("DELETE /v1/sessions/current", s.signOut)
 	m.handle("POST /v1/sessions/current/password", s.changePassword)
+	m.handle("POST /v1/sessions/current/contact-changes", s.changeContact)
+	m.handle("POST /v1/sessions/current/contact-changes/verify", s.verifyContact)
 	m.handle("POST /v1/public/{org}/password-resets", s.requestReset)
 	m.handle("POST /v1/public/{org}/password-resets/{token}", s.setPassword)
 	m.handle("POST /v1/public/{org}/password-resets/by-code", s.setPasswordByCode)
@@ -32,6 +34,8 @@ func SignIn(e Edge, world onboarding.World, store SignInStore, keys onboarding.K
 	m.page("POST /join/{org}/forgotten-password/code", s.passwordCodeForm, errorPage)
 	m.page("GET /join/{org}/password/{token}", s.passwordPage, errorPage)
 	m.page("POST /join/{org}/password/{token}", s.passwordForm, errorPage)
+	m.page("GET /join/{org}/new-password", s.newPasswordPage, errorPage)
+	m.page("POST /join/{org}/new-password", s.newPasswordForm, errorPage)
 	m.page("GET /join/{org}/welcome", s.welcomePage, errorPage)
 	return m
 }
@@ -67,12 +71,16 @@ type currentSessionJSON struct {
 	Member       memberJSON       `json:"member"`
 	Rights       rightsJSON       `json:"rights"`
 	ExpiresAt    string           `json:"expires_at"`
+	MustChange   bool             `json:"must_change_password"`
 }
 
 type rightsJSON struct {
 	Invite       bool `json:"invite"`
 	InviteAdmins bool `json:"invite_admins"`
 	CopyLinks    bool `json:"copy_links"`
+	SeeMembers   bool `json:"see_members"`
+	SeeStructure bool `json:"see_structure"`
+	Manage       bool `json:"manage_members"`
 	Approve      bool `json:"approve"`
 	Configure    bool `json:"configure"`
 }
@@ -86,8 +94,8 @@ func (s *signingIn) current(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, currentSessionJSON{
 		Organization: toOrganization(caller.Organization), Member: toMember(caller.Member),
 		Rights: rightsJSON{Invite: rights.Invite, InviteAdmins: rights.InviteAdmins, CopyLinks: rights.CopyLinks,
-			Approve: rights.Approve, Configure: rights.Configure},
-		ExpiresAt: onboarding.FormatTime(caller.Session.ExpiresAt),
+			SeeMembers: rights.SeeMembers, SeeStructure: rights.SeeStructure, Manage: rights.Manage, Approve: rights.Approve, Configure: rights.Configure},
+		ExpiresAt: onboarding.FormatTime(caller.Session.ExpiresAt), MustChange: caller.Session.MustChange,
 	})
 }
 
@@ -109,7 +117,7 @@ type changePasswordRequest struct {
 }
 
 func (s *signingIn) changePassword(w http.ResponseWriter, r *http.Request) error {
-	caller, err := s.caller(r)
+	caller, err := s.identify(r, onboarding.PasswordChooser)
 	if err != nil {
 		return err
 	}
@@ -143,7 +151,9 @@ func (s *signingIn) requestReset(w http.ResponseWriter, r *http.Request) error {
 }
 
 type setPasswordRequest struct {
-	Password string `json:"password"`
+	Password  string `json:"password"`
+	FirstName string `json:"first_name,omitempty"`
+	LastName  string `json:"last_name,omitempty"`
 }
 
 func (s *signingIn) setPassword(w http.ResponseWriter, r *http.Request) error {
@@ -151,7 +161,7 @@ func (s *signingIn) setPassword(w http.ResponseWriter, r *http.Request) error {
 	if err := readJSON(r, &body); err != nil {
 		return err
 	}
-	caller, token, err := s.useCase.SetPassword(r.Context(), organization(r), r.PathValue("token"), body.Password)
+	caller, token, err := s.useCase.Register(r.Context(), organization(r), r.PathValue("token"), body.Password, body.FirstName, body.LastName)
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,9 @@ func returnsToQueue(r *http.Request) bool { return r.URL.Query().Get("return") =
 
 // destination is the page that signing in leads to.
 func destination(r *http.Request, caller onboarding.Caller) string {
+	if caller.Session.MustChange {
+		return "new-password"
+	}
 	if returnsToQueue(r) && !caller.Member.Status.Applicant() {
 		return queuePage
 	}
@@ -195,26 +198,74 @@ func (s *signingIn) passwordPage(w http.ResponseWriter, r *http.Request) error {
 func (s *signingIn) passwordView(w http.ResponseWriter, r *http.Request, status int, open onboarding.OpenReset, faults []pages.Fault) error {
 	return writePageView(w, r, status, open.Organization.Name, pages.ChoosePassword{
 		Action: joinPath(r, "password/"+r.PathValue("token")), First: open.First(), Login: open.Member.Login().Value, Faults: faults,
+		Names: open.Registers(), FirstName: open.Member.FirstName, LastName: open.Member.LastName,
 	})
 }
 
 func (s *signingIn) passwordForm(w http.ResponseWriter, r *http.Request) error {
-	form, err := readForm(r, "password")
+	form, err := readForm(r, "password", "first_name", "last_name")
 	if err != nil {
 		return err
 	}
-	caller, token, err := s.useCase.SetPassword(r.Context(), organization(r), r.PathValue("token"), form["password"])
+	caller, token, err := s.useCase.Register(r.Context(), organization(r), r.PathValue("token"), form["password"],
+		form["first_name"], form["last_name"])
 	if fault, status, ok := formFault(w, err); ok {
 		open, _, err := s.useCase.OpenReset(r.Context(), organization(r), r.PathValue("token"))
 		if err != nil {
 			return s.refusedPage(w, r, err)
 		}
+		open.Member.FirstName, open.Member.LastName = form["first_name"], form["last_name"]
 		return s.passwordView(w, r, status, open, fault)
 	}
 	if err != nil {
 		return s.refusedPage(w, r, err)
 	}
 	return enter(w, r, caller, token, "welcome")
+}
+
+// chooser says who may choose a password in the browser, or leads to where one signs in.
+func (s *signingIn) chooser(w http.ResponseWriter, r *http.Request) (onboarding.Caller, bool, error) {
+	caller, err := s.bearer(r, onboarding.PasswordChooser)
+	if refusal, _ := asRefusal(err); err != nil && refusal == nil {
+		return caller, false, err
+	}
+	if err != nil || string(caller.Organization.ID) != r.PathValue("org") {
+		http.Redirect(w, r, joinPath(r, "sign-in"), http.StatusSeeOther)
+		return caller, false, nil
+	}
+	return caller, true, nil
+}
+
+func (s *signingIn) newPasswordPage(w http.ResponseWriter, r *http.Request) error {
+	caller, ok, err := s.chooser(w, r)
+	if !ok {
+		return err
+	}
+	return s.newPasswordView(w, r, http.StatusOK, caller, nil)
+}
+
+func (s *signingIn) newPasswordView(w http.ResponseWriter, r *http.Request, status int, caller onboarding.Caller, faults []pages.Fault) error {
+	return writePageView(w, r, status, caller.Organization.Name, pages.NewPassword{Action: joinPath(r, "new-password"),
+		Login: caller.Member.Login().Value, SignOut: joinPath(r, "sign-out"), Faults: faults})
+}
+
+func (s *signingIn) newPasswordForm(w http.ResponseWriter, r *http.Request) error {
+	caller, ok, err := s.chooser(w, r)
+	if !ok {
+		return err
+	}
+	form, err := readForm(r, "current_password", "new_password")
+	if err != nil {
+		return err
+	}
+	changed, token, err := s.useCase.ChangePassword(r.Context(), caller, form["current_password"], form["new_password"])
+	if fault, status, ok := formFault(w, err); ok {
+		return s.newPasswordView(w, r, status, caller, fault)
+	}
+	if err != nil {
+		return err
+	}
+	return enter(w, r, changed, token, "welcome")
 }
 
 // refusedPage shows why a password link cannot be used. Other errors are for errorPage.

@@ -21,31 +21,65 @@ func toOrganization(o onboarding.Organization) organizationJSON {
 }
 
 type memberJSON struct {
-	ID             string  `json:"id"`
-	OrganizationID string  `json:"organization_id"`
-	Status         string  `json:"status"`
-	MemberType     string  `json:"member_type"`
-	Role           string  `json:"role"`
-	FirstName      string  `json:"first_name"`
-	LastName       string  `json:"last_name"`
-	JobTitle       string  `json:"job_title"`
-	Email          *string `json:"email"`
-	Phone          *string `json:"phone"`
-	EmailVerified  bool    `json:"email_verified"`
-	PhoneVerified  bool    `json:"phone_verified"`
-	Locale         string  `json:"locale"`
-	Channel        *string `json:"channel"`
-	LinkID         *string `json:"link_id"`
-	CreatedAt      string  `json:"created_at"`
-	JoinedAt       *string `json:"joined_at"`
-	UpdatedAt      string  `json:"updated_at"`
-	Version        int64   `json:"version"`
+	ID             string `json:"id"`
+	OrganizationID string `json:"organization_id"`
+	Status         string `json:"status"`
+	MemberType     string `json:"member_type"`
+	Role           string `json:"role"`
+	FirstName      string `json:"first_name"`
+	LastName       string `json:"last_name"`
+	JobTitle       string `json:"job_title"`
+	placementJSON
+	GuestUntil    *string   `json:"guest_until"`
+	Firm          *firmJSON `json:"firm"`
+	SkippedPlaces []string  `json:"skipped_place_ids"`
+	Email         *string   `json:"email"`
+	Phone         *string   `json:"phone"`
+	EmailVerified bool      `json:"email_verified"`
+	PhoneVerified bool      `json:"phone_verified"`
+	Locale        string    `json:"locale"`
+	Channel       *string   `json:"channel"`
+	LinkID        *string   `json:"link_id"`
+	CreatedAt     string    `json:"created_at"`
+	JoinedAt      *string   `json:"joined_at"`
+	UpdatedAt     string    `json:"updated_at"`
+	Version       int64     `json:"version"`
+}
+
+// placementJSON is where somebody stands, or is to stand.
+type placementJSON struct {
+	DepartmentIDs []string `json:"department_ids"`
+	GroupIDs      []string `json:"group_ids"`
+}
+
+func toPlacement(p onboarding.Placement) placementJSON {
+	shown := placementJSON{make([]string, len(p.Departments)), make([]string, len(p.Groups))}
+	for i, id := range p.Departments {
+		shown.DepartmentIDs[i] = id.String()
+	}
+	for i, id := range p.Groups {
+		shown.GroupIDs[i] = id.String()
+	}
+	return shown
+}
+
+type firmJSON struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+func firmOrNull(f onboarding.Firm) *firmJSON {
+	if f == (onboarding.Firm{}) {
+		return nil
+	}
+	return &firmJSON{f.ID, f.Name}
 }
 
 func toMember(m onboarding.Member) memberJSON {
 	return memberJSON{
 		ID: m.ID.String(), OrganizationID: string(m.Organization), Status: string(m.Status), MemberType: string(m.Type), Role: string(m.Role),
-		FirstName: m.FirstName, LastName: m.LastName, JobTitle: m.JobTitle, Email: orNull(m.Email), EmailVerified: m.EmailVerified,
+		FirstName: m.FirstName, LastName: m.LastName, JobTitle: m.JobTitle, placementJSON: toPlacement(m.Placement), GuestUntil: timeOrNull(m.EndsAt),
+		Firm: firmOrNull(m.Firm), SkippedPlaces: orEmpty(m.Skipped), Email: orNull(m.Email), EmailVerified: m.EmailVerified,
 		Phone: orNull(m.Phone), PhoneVerified: m.PhoneVerified, Locale: string(m.Locale), Channel: orNull(string(m.Entry.Channel)), LinkID: linkOrNull(m.Entry),
 		CreatedAt: onboarding.FormatTime(m.CreatedAt), JoinedAt: timeOrNull(m.JoinedAt), UpdatedAt: onboarding.FormatTime(m.UpdatedAt), Version: m.Version,
 	}
@@ -55,33 +89,40 @@ type sessionJSON struct {
 	Token     string     `json:"token"`
 	ExpiresAt string     `json:"expires_at"`
 	Member    memberJSON `json:"member"`
+
+	MustChange bool `json:"must_change_password"`
 }
 
 func toSession(c onboarding.Caller, t onboarding.SessionToken) sessionJSON {
-	return sessionJSON{Token: t.Reveal(), ExpiresAt: onboarding.FormatTime(c.Session.ExpiresAt), Member: toMember(c.Member)}
+	return sessionJSON{Token: t.Reveal(), ExpiresAt: onboarding.FormatTime(c.Session.ExpiresAt), Member: toMember(c.Member),
+		MustChange: c.Session.MustChange}
 }
 
 type invitationJSON struct {
-	ID               string        `json:"id"`
-	OrganizationID   string        `json:"organization_id"`
-	Recipient        recipientJSON `json:"recipient"`
-	MemberType       string        `json:"member_type"`
-	Role             string        `json:"role"`
-	JobTitle         string        `json:"job_title"`
-	Status           string        `json:"status"`
-	Round            uint16        `json:"round"`
-	Delivery         deliveryJSON  `json:"delivery"`
-	Locale           string        `json:"locale"`
-	InviterID        string        `json:"inviter_id"`
-	InviterName      string        `json:"inviter_name"`
-	AcceptedMemberID *string       `json:"accepted_member_id"`
-	CreatedAt        string        `json:"created_at"`
-	UpdatedAt        string        `json:"updated_at"`
-	ExpiresAt        string        `json:"expires_at"`
-	LastSentAt       *string       `json:"last_sent_at"`
-	LinkAskedAt      *string       `json:"link_asked_at"`
-	SendCount        int           `json:"send_count"`
-	Version          int64         `json:"version"`
+	ID             string        `json:"id"`
+	OrganizationID string        `json:"organization_id"`
+	Recipient      recipientJSON `json:"recipient"`
+	MemberType     string        `json:"member_type"`
+	Role           string        `json:"role"`
+	JobTitle       string        `json:"job_title"`
+	placementJSON
+	GuestUntil       *string      `json:"guest_until"`
+	Firm             *firmJSON    `json:"firm"`
+	Replaces         *string      `json:"replaces_member_id"`
+	Status           string       `json:"status"`
+	Round            uint16       `json:"round"`
+	Delivery         deliveryJSON `json:"delivery"`
+	Locale           string       `json:"locale"`
+	InviterID        string       `json:"inviter_id"`
+	InviterName      string       `json:"inviter_name"`
+	AcceptedMemberID *string      `json:"accepted_member_id"`
+	CreatedAt        string       `json:"created_at"`
+	UpdatedAt        string       `json:"updated_at"`
+	ExpiresAt        string       `json:"expires_at"`
+	LastSentAt       *string      `json:"last_sent_at"`
+	LinkAskedAt      *string      `json:"link_asked_at"`
+	SendCount        int          `json:"send_count"`
+	Version          int64        `json:"version"`
 }
 
 type recipientJSON struct {
@@ -104,7 +145,8 @@ func toInvitation(org onboarding.OrganizationID, c onboarding.Contact, now time.
 	i := c.Invitation
 	return invitationJSON{
 		ID: c.ID.InvitationID(), OrganizationID: string(org), Recipient: toRecipient(c),
-		MemberType: string(i.MemberType), Role: string(i.Role), JobTitle: i.JobTitle, Status: string(i.Now(now)), Round: i.Round,
+		MemberType: string(i.MemberType), Role: string(i.Role), JobTitle: i.JobTitle, placementJSON: toPlacement(i.Placement),
+		GuestUntil: timeOrNull(i.GuestUntil), Firm: firmOrNull(i.Firm), Replaces: memberOrNull(i.Replaces), Status: string(i.Now(now)), Round: i.Round,
 		Delivery: deliveryJSON{Channel: string(c.Address.Kind), Status: string(i.Delivery.Status), LastEventAt: timeOrNull(i.Delivery.LastEventAt),
 			Attempts: i.Delivery.Attempts, Error: orNull(i.Delivery.Error)},
 		Locale: string(i.Locale), InviterID: i.Inviter.ID.String(), InviterName: i.InviterName, AcceptedMemberID: memberOrNull(i.AcceptedMember),
@@ -141,6 +183,7 @@ type joinRequestJSON struct {
 	MemberType     string  `json:"member_type"`
 	Role           string  `json:"role"`
 	JobTitle       string  `json:"job_title"`
+	placementJSON
 	Channel        string  `json:"channel"`
 	LinkID         *string `json:"link_id"`
 	InviterID      *string `json:"inviter_id"`
@@ -161,14 +204,22 @@ func toJoinRequest(m onboarding.Member, now time.Time) joinRequestJSON {
 		now = q.DecidedAt
 	}
 	return joinRequestJSON{
-		ID: m.ID.String(), OrganizationID: string(m.Organization), Status: string(m.Status), FirstName: m.FirstName, LastName: m.LastName,
+		ID: m.ID.String(), OrganizationID: string(m.Organization), Status: requestStatus(m), FirstName: m.FirstName, LastName: m.LastName,
 		Email: orNull(m.Email), EmailVerified: m.EmailVerified, Phone: orNull(m.Phone), PhoneVerified: m.PhoneVerified, Locale: string(m.Locale),
-		MemberType: string(m.Type), Role: string(m.Role), JobTitle: m.JobTitle,
+		MemberType: string(m.Type), Role: string(m.Role), JobTitle: m.JobTitle, placementJSON: toPlacement(m.Placement),
 		Channel: string(m.Entry.Channel), LinkID: linkOrNull(m.Entry), InviterID: memberOrNull(m.Entry.Inviter),
 		Rule: q.Rule, RequestedAt: onboarding.FormatTime(q.At), WaitingSeconds: int64(max(now.Sub(q.At), 0) / time.Second),
 		DecidedAt: timeOrNull(q.DecidedAt), DecidedByID: memberOrNull(q.DecidedBy), DecidedByName: q.DeciderName, Reason: orNull(q.Reason),
 		Version: m.Version,
 	}
+}
+
+// requestStatus is where a request stands: who was let in once is so for it, whatever has become of them as a member.
+func requestStatus(m onboarding.Member) string {
+	if !m.Status.Applicant() {
+		return string(onboarding.MemberActive)
+	}
+	return string(m.Status)
 }
 
 type domainJSON struct {
@@ -192,6 +243,8 @@ type settingsJSON struct {
 	InvitationLifetimeDays int          `json:"invitation_lifetime_days"`
 	LinkLifetimeDays       int          `json:"link_lifetime_days"`
 	DefaultLocale          string       `json:"default_locale"`
+	MailedPasswords        bool         `json:"mailed_passwords"`
+	Seats                  *int         `json:"seats"`
 	DailySendLimit         int          `json:"daily_send_limit"`
 	Country                *string      `json:"country"`
 	SMSCountries           []string     `json:"sms_countries"`
@@ -205,10 +258,18 @@ func toSettings(o onboarding.Organization) settingsJSON {
 	return settingsJSON{
 		WhoCanInvite: string(s.WhoCanInvite), AllowLinkRegistration: s.AllowLinkRegistration, RequestApproval: s.RequestApproval,
 		ExemptDomains: toDomains(s.ExemptDomains), InvitationLifetimeDays: int(s.InvitationLifetime / day),
-		LinkLifetimeDays: int(s.LinkLifetime / day), DefaultLocale: string(s.DefaultLocale), DailySendLimit: s.DailySendLimit,
+		LinkLifetimeDays: int(s.LinkLifetime / day), DefaultLocale: string(s.DefaultLocale), MailedPasswords: !s.ForbidMailedPasswords, Seats: countOrNull(s.Seats), DailySendLimit: s.DailySendLimit,
 		Country: orNull(s.Country), SMSCountries: orEmpty(s.TextedCountries()), SMSDailyLimit: s.TextsPerDay, SMSMonthlyBudget: s.TextBudget.String(),
 		Version: o.Version,
 	}
+}
+
+// countOrNull is a limit, of which 0 is none.
+func countOrNull(n int) *int {
+	if n == 0 {
+		return nil
+	}
+	return &n
 }
 
 func orEmpty(list []string) []string {
@@ -221,10 +282,11 @@ func orEmpty(list []string) []string {
 const day = 24 * time.Hour
 
 type inviteLinkJSON struct {
-	ID             string       `json:"id"`
-	OrganizationID string       `json:"organization_id"`
-	Label          string       `json:"label"`
-	MemberType     string       `json:"member_type"`
+	ID             string `json:"id"`
+	OrganizationID string `json:"organization_id"`
+	Label          string `json:"label"`
+	MemberType     string `json:"member_type"`
+	placementJSON
 	Approval       string       `json:"approval"`
 	AllowedDomains []domainJSON `json:"allowed_domains"`
 	MaxUses        int          `json:"max_uses"`
@@ -244,7 +306,7 @@ type inviteLinkJSON struct {
 // toInviteLink shows a link as it is at a time, without its url.
 func toInviteLink(o onboarding.Organization, l onboarding.InviteLink, now time.Time) inviteLinkJSON {
 	return inviteLinkJSON{
-		ID: l.ID.String(), OrganizationID: string(o.ID), Label: l.Label, MemberType: string(l.Offer.Type), Approval: string(l.Terms.Approval),
+		ID: l.ID.String(), OrganizationID: string(o.ID), Label: l.Label, MemberType: string(l.Offer.Type), placementJSON: toPlacement(l.Placement), Approval: string(l.Terms.Approval),
 		AllowedDomains: toDomains(l.Terms.Domains), MaxUses: l.MaxUses, UseCount: l.Uses, Status: string(l.Now(now)),
 		Usable: l.Usable(o.Settings, now), ExpiresAt: timeOrNull(l.ExpiresAt), LastUsedAt: timeOrNull(l.UsedAt),
 		OwnerID: memberOrNull(l.Owner.ID), OwnerName: l.OwnerName, CreatedAt: timeOrNull(l.CreatedAt), UpdatedAt: timeOrNull(l.UpdatedAt),

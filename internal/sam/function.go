@@ -212,7 +212,7 @@ func (t *reader) readStatement(n *yaml.Node) (Statement, error) {
 		"Sid": nil, "Effect": t.isText("Allow"), "Action": t.texts(&s.Actions),
 		"Resource": t.texts(&s.Resources), "NotResource": t.texts(&s.NotResources),
 		"Condition": func(n *yaml.Node) error {
-			return t.fields(n, "Condition", readers{"StringEquals": func(n *yaml.Node) error {
+			equals := func(n *yaml.Node) error {
 				for key, values := range pairs(n) {
 					c := Condition{Key: key.Value}
 					if err := t.texts(&c.Values)(values); err != nil {
@@ -221,7 +221,8 @@ func (t *reader) readStatement(n *yaml.Node) (Statement, error) {
 					s.Conditions = append(s.Conditions, c)
 				}
 				return nil
-			}})
+			}
+			return t.fields(n, "Condition", readers{"StringEquals": equals, "ForAllValues:StringEquals": equals})
 		},
 	})
 	if err == nil && (len(s.Resources) == 0) == (len(s.NotResources) == 0) {

@@ -93,7 +93,7 @@ type Statement struct {
 	Conditions              []Condition
 }
 
-// Condition narrows a statement: the request's value of Key must be one of Values.
+// Condition narrows a statement: the request's value of Key must be one of Values; where it has several, each of them.
 type Condition struct {
 	Key    string
 	Values []string

@@ -19,6 +19,7 @@ const (
 	TooShort          = "too_short"
 	TooLong           = "too_long"
 	TooCommon         = "too_common"
+	Same              = "same"                // a password, as the one before
 	Wrong             = "wrong"               // a code
 	DomainNotAllowed  = "domain_not_allowed"  // of an address, for this link
 	CountryCode       = "country_code"        // missing from a number
@@ -180,6 +181,15 @@ func newPassword() input {
 			TooShort:  "page.fault.new_password.too_short",
 			TooLong:   "page.fault.new_password.too_long",
 			TooCommon: "page.fault.new_password.too_common",
+			Same:      "page.fault.new_password.same",
+		}}
+}
+
+func oneTimePassword() input {
+	return input{Name: "current_password", Type: "password", Autocomplete: "current-password", Capitals: "none",
+		label: "page.field.one_time_password", faults: map[string]string{
+			Required: "page.fault.one_time_password.required",
+			Wrong:    "page.fault.one_time_password.wrong",
 		}}
 }
 
@@ -221,8 +231,18 @@ func (v ForgottenPassword) form() form {
 }
 
 func (v ChoosePassword) form() form {
+	inputs := []input{newPassword()}
+	if v.Names {
+		inputs = []input{firstName(v.FirstName), lastName(v.LastName), newPassword()}
+	}
+	return form{action: v.Action, submit: "page.choose_password.submit", account: v.Login, faults: v.Faults, inputs: inputs}
+}
+
+func (v NewPassword) form() form {
+	chosen := newPassword()
+	chosen.Name = "new_password"
 	return form{action: v.Action, submit: "page.choose_password.submit", account: v.Login, faults: v.Faults,
-		inputs: []input{newPassword()}}
+		inputs: []input{oneTimePassword(), chosen}}
 }
 
 func (v ChoosePasswordByCode) form() form {

@@ -182,6 +182,17 @@ type ChoosePassword struct {
 	First  bool   // the member never had a password
 	Login  string // for the browser to remember with the password; may be empty
 	Faults []Fault
+
+	Names               bool // first_name and last_name are posted too
+	FirstName, LastName string
+}
+
+// NewPassword asks whoever has signed in with a one-time password for one of their own. It posts current_password and new_password.
+type NewPassword struct {
+	Action  string
+	Login   string
+	SignOut string
+	Faults  []Fault
 }
 
 // PasswordLinkInvalid answers a password link that is wrong, unknown or used.
@@ -370,6 +381,10 @@ func (v ChoosePassword) page() (template, heading string) {
 		return "choose_password", "page.choose_password.first"
 	}
 	return "choose_password", "page.choose_password.heading"
+}
+
+func (NewPassword) page() (template, heading string) {
+	return "new_password", "page.new_password.heading"
 }
 
 func (v Welcome) page() (template, heading string) {
