@@ -338,7 +338,7 @@ func invitationOf(r recipient, asked inviteBody) map[string]any {
 		"id": "inv_" + letters(r.Email+r.Phone, 26), "organization_id": "acme",
 		"recipient":   map[string]any{"type": kindOf(r), "value": r.Email + r.Phone, "first_name": r.FirstName, "last_name": r.LastName},
 		"member_type": word(string(asked.MemberType), "employee"), "role": word(string(asked.Role), "member"),
-		"job_title": r.JobTitle, "locale": word(string(asked.Locale), "en"), "status": "pending", "round": 1,
+		"job_title": r.JobTitle, "locale": word(string(asked.Locale), "en"), "department_ids": []string{}, "group_ids": []string{}, "guest_until": nil, "firm": nil, "replaces_member_id": nil, "status": "pending", "round": 1,
 		"delivery":   map[string]any{"channel": kindOf(r), "status": "queued", "last_event_at": at, "attempts": 0, "error": nil},
 		"inviter_id": "mem_01KARF7Q8X3M5N9P2R4T6V8W0Y", "inviter_name": "Grace Hopper", "accepted_member_id": nil,
 		"created_at": at, "updated_at": at, "expires_at": at, "last_sent_at": nil, "link_asked_at": nil, "send_count": 0, "version": 1,

@@ -37,6 +37,7 @@ func start(wait waiting) int {
 // command is something that can be asked for.
 type command struct {
 	name    string // its words, as they are typed
+	operand string // what is typed behind them, as help calls it; empty: nothing
 	summary string
 	text    string   // what help tells beyond the summary
 	needs   []string // flags that must be given
@@ -64,7 +65,7 @@ func commands() []command {
 				"and the administrator is active at once.\n" +
 				"Without --country a phone number needs its country code, and none is texted.",
 			needs: []string{"id", "name", "admin-email"},
-			takes: []string{"admin-first-name", "admin-last-name", "locale", "country", "daily-send-limit", "password-stdin", "base-url"},
+			takes: []string{"admin-first-name", "admin-last-name", "locale", "country", "daily-send-limit", "seats", "password-stdin", "base-url"},
 			run:   createOrganization,
 		},
 		{
@@ -73,6 +74,12 @@ func commands() []command {
 				"Text messages need a deployment that sends them, and a country: numbers of the --sms-countries are\n" +
 				"texted, or of --country alone. Invitations and codes are paid for out of one budget.",
 			needs: []string{"id"}, takes: limitFlags, run: limitOrganization,
+		},
+		{
+			name: "organization recount", summary: "count its members anew",
+			text: "Limits and counts go by counters that every change of a member keeps. This puts them right where they\n" +
+				"are not, such as in an organization that is older than they are.",
+			needs: []string{"id"}, run: recountOrganization,
 		},
 		{
 			name: "organization close", summary: "let nobody in until it is opened again",
@@ -88,6 +95,22 @@ func commands() []command {
 		{
 			name: "organization show", summary: "show its settings, and what it has sent",
 			needs: []string{"id"}, run: showOrganization,
+		},
+		{
+			name: "partners import", operand: "FILE", summary: "certify the partner firms of a table",
+			text: "FILE is CSV with the columns id, name and domains, in UTF-8; - is standard input. Domains are parted by\n" +
+				"blanks. People whose mailbox is on one of them can be invited as partners, by any organization.\n" +
+				"A firm that is there already is changed to what FILE says. Each row is done or refused by itself.",
+			run: importPartners,
+		},
+		{
+			name: "partners list", summary: "list the certified firms, and those that were",
+			run: listPartners,
+		},
+		{
+			name: "partners revoke", operand: "ID", summary: "let nobody of a firm be invited or join any more",
+			text: "Partners who are in stay until their organization dismisses them.",
+			run:  revokePartner,
 		},
 		{
 			name: "sms stop", summary: "send no text message any more, for any organization",
@@ -133,6 +156,8 @@ type options struct {
 	adminEmail, adminFirstName, adminLastName          string
 	locale                                             onboarding.Locale
 	dailySendLimit                                     int
+	seats                                              *int
+	operand                                            string
 	country                                            string
 	texts                                              textLimits
 	passwordStdin                                      bool
@@ -165,6 +190,13 @@ func newFlags() (*flag.FlagSet, *options) {
 	f.Func("daily-send-limit", "`NUMBER` of invitations that may be mailed in one UTC day", func(s string) (err error) {
 		if o.dailySendLimit, err = strconv.Atoi(s); err != nil || o.dailySendLimit < 1 {
 			return errors.New("a limit is a whole number from 1 up")
+		}
+		return nil
+	})
+	f.Func("seats", "`NUMBER` of employees and guests that there may be; 0 for no limit", func(s string) error {
+		n, err := strconv.Atoi(s)
+		if o.seats = &n; err != nil || n < 0 {
+			return errors.New("a number of seats is a whole number from 0 up")
 		}
 		return nil
 	})
@@ -247,12 +279,15 @@ func dispatch(ctx context.Context, args []string, flags *flag.FlagSet, c *call) 
 	if words[0] == "help" {
 		return help(c.out, words[1:])
 	}
-	cmd, err := find(words)
+	cmd, operand, err := find(words)
 	if err != nil {
 		return err
 	}
 	if err := cmd.check(flags); err != nil {
 		return err
+	}
+	if c.operand = operand; (operand == "") != (cmd.operand == "") {
+		return usagef("%s needs %s; see latchkey help %s", cmd.name, cmd.operand, cmd.name)
 	}
 	return cmd.run(ctx, c)
 }
@@ -279,15 +314,16 @@ func join(words []string) string {
 	return " " + strings.Join(words, " ")
 }
 
-// find returns the command of these words.
-func find(words []string) (command, error) {
+// find returns the command of these words, and what is typed behind them.
+func find(words []string) (cmd command, operand string, err error) {
 	given := strings.Join(words, " ")
 	for _, cmd := range commands() {
 		if rest, ok := strings.CutPrefix(given+" ", cmd.name+" "); ok {
-			if rest = strings.TrimSpace(rest); rest != "" {
-				return command{}, usagef("%s takes no %q; see latchkey help %s", cmd.name, rest, cmd.name)
+			typed := words[len(strings.Fields(cmd.name)):]
+			if len(typed) > 1 || len(typed) == 1 && cmd.operand == "" {
+				return command{}, "", usagef("%s takes no %q; see latchkey help %s", cmd.name, strings.TrimSpace(rest), cmd.name)
 			}
-			return cmd, nil
+			return cmd, strings.Join(typed, ""), nil
 		}
 	}
 	if more := under(words[0]); len(more) > 0 {
@@ -295,9 +331,9 @@ func find(words []string) (command, error) {
 		for _, cmd := range more {
 			verbs = append(verbs, strings.TrimPrefix(cmd.name, words[0]+" "))
 		}
-		return command{}, usagef("%s is followed by one of %s", words[0], strings.Join(verbs, ", "))
+		return command{}, "", usagef("%s is followed by one of %s", words[0], strings.Join(verbs, ", "))
 	}
-	return command{}, usagef("there is no command %q; see latchkey help", given)
+	return command{}, "", usagef("there is no command %q; see latchkey help", given)
 }
 
 // under returns the commands that begin with a word and go on.
@@ -332,7 +368,7 @@ func help(out io.Writer, words []string) error {
 	}
 	topics := under(words[0])
 	if len(topics) == 0 || len(words) > 1 {
-		cmd, err := find(words)
+		cmd, _, err := find(words)
 		if err != nil {
 			return err
 		}
@@ -373,7 +409,7 @@ command line makes no sense.
 
 func (cmd command) help(out io.Writer) error {
 	flags, _ := newFlags()
-	fmt.Fprint(out, "latchkey ", cmd.name)
+	fmt.Fprint(out, "latchkey ", cmd.name, join(strings.Fields(cmd.operand)))
 	for _, name := range cmd.needs {
 		placeholder, _ := flag.UnquoteUsage(flags.Lookup(name))
 		fmt.Fprintf(out, " --%s %s", name, placeholder)

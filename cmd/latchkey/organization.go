@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,6 +19,8 @@ import (
 const (
 	patience  = 30 * time.Second // with all that an organization's command does
 	maxSecret = 4 << 10          // more than the domain takes
+
+	recountPatience = 10 * time.Minute // with as many members as there are
 )
 
 // open returns the store that the flags name, and the use case over it.
@@ -49,7 +52,7 @@ func createOrganization(ctx context.Context, c *call) error {
 	}
 	o, m, err := founding.Found(ctx, onboarding.FoundCommand{
 		ID: c.id, Name: c.name, Locale: cmp.Or(c.locale, onboarding.Locales[0]),
-		DailySendLimit: c.dailySendLimit, Country: c.country, Password: password,
+		DailySendLimit: c.dailySendLimit, Seats: seatsOf(c.seats), Country: c.country, Password: password,
 		Admin: onboarding.Invitee{Address: c.adminEmail, FirstName: c.adminFirstName, LastName: c.adminLastName},
 	})
 	if err != nil {
@@ -85,10 +88,10 @@ func readSecret(in io.Reader, what string) (string, error) {
 }
 
 // limitFlags are the flags that organization limits sets something by.
-var limitFlags = []string{"daily-send-limit", "country", "sms-countries", "sms-daily-limit", "sms-monthly-budget"}
+var limitFlags = []string{"daily-send-limit", "seats", "country", "sms-countries", "sms-daily-limit", "sms-monthly-budget"}
 
 func limitOrganization(ctx context.Context, c *call) error {
-	if c.dailySendLimit == 0 && c.country == "" && !c.texts.given() {
+	if c.dailySendLimit == 0 && c.seats == nil && c.country == "" && !c.texts.given() {
 		return usagef("organization limits needs one of --%s; see latchkey help organization limits", strings.Join(limitFlags, ", --"))
 	}
 	var was onboarding.Settings
@@ -96,6 +99,9 @@ func limitOrganization(ctx context.Context, c *call) error {
 		was = o.Settings
 		if c.dailySendLimit > 0 {
 			o.Settings.DailySendLimit = c.dailySendLimit
+		}
+		if c.seats != nil {
+			o.Settings.Seats = *c.seats
 		}
 		if c.country != "" {
 			o.Settings.Country = c.country
@@ -109,6 +115,9 @@ func limitOrganization(ctx context.Context, c *call) error {
 	var said strings.Builder
 	if c.dailySendLimit > 0 {
 		fmt.Fprintf(&said, "%s may mail %d invitations a day; it was %d.\n", o.ID, is.DailySendLimit, was.DailySendLimit)
+	}
+	if c.seats != nil {
+		fmt.Fprintf(&said, "%s has %s seats; it had %s.\n", o.ID, seats(is), seats(was))
 	}
 	if c.country != "" {
 		fmt.Fprintf(&said, "The country of %s is %s; it was %s.\n", o.ID, is.Country, cmp.Or(was.Country, "none"))
@@ -179,6 +188,10 @@ func showOrganization(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
+	counts, err := store.ReadCounts(ctx, id)
+	if err != nil {
+		return err
+	}
 	status := "open"
 	if o.Closed {
 		status = "closed"
@@ -192,6 +205,8 @@ func showOrganization(ctx context.Context, c *call) error {
 	fmt.Fprintf(w, "default locale\t%s\n", o.Settings.DefaultLocale)
 	fmt.Fprintf(w, "daily send limit\t%d\n", o.Settings.DailySendLimit)
 	fmt.Fprintf(w, "mailed today (UTC)\t%d\n", used)
+	fmt.Fprintf(w, "members\t%d active, %d to be activated, %d waiting\n", counts.Active, counts.PendingActivation, counts.Waiting)
+	fmt.Fprintf(w, "seats\t%d taken, of %s\n", counts.Seats, seats(o.Settings))
 	fmt.Fprintf(w, "country\t%s\n", cmp.Or(o.Settings.Country, "none"))
 	fmt.Fprintf(w, "sms countries\t%s\n", textedCountries(o.Settings))
 	fmt.Fprintf(w, "sms daily limit\t%d\n", o.Settings.TextsPerDay)
@@ -202,6 +217,49 @@ func showOrganization(ctx context.Context, c *call) error {
 		fmt.Fprintf(w, "text messages\tstopped, for every organization\n")
 	}
 	return w.Flush()
+}
+
+func seatsOf(n *int) int {
+	if n == nil {
+		return 0
+	}
+	return *n
+}
+
+// seats is how many there are, in words.
+func seats(s onboarding.Settings) string {
+	if s.Seats == 0 {
+		return "unlimited"
+	}
+	return strconv.Itoa(s.Seats)
+}
+
+func recountOrganization(ctx context.Context, c *call) error {
+	ctx, cancel := context.WithTimeout(ctx, recountPatience)
+	defer cancel()
+	id, err := onboarding.ParseOrganizationID(c.id)
+	if err != nil {
+		return err
+	}
+	store, _, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := store.ReadOrganization(ctx, id); errors.Is(err, onboarding.ErrNotFound) {
+		return fmt.Errorf("there is no organization %q", id)
+	} else if err != nil {
+		return err
+	}
+	was, is, err := store.Recount(ctx, id)
+	if err != nil {
+		return err
+	}
+	if was == is {
+		_, err = fmt.Fprintf(c.out, "All is counted right: %d active, %d seats taken.\n", is.Active, is.Seats)
+		return err
+	}
+	_, err = fmt.Fprintf(c.out, "%d active, %d seats taken; it said %d active, %d seats taken.\n", is.Active, is.Seats, was.Active, was.Seats)
+	return err
 }
 
 func lifetime(d time.Duration) string {
