@@ -23,7 +23,7 @@ import (
 type permission struct {
 	action    string
 	resources []string
-	context   map[string]string // condition keys of the request
+	context   map[string][]string // condition keys of the request
 }
 
 // unknown is a permission that no policy has: what we cannot judge is refused, by name.
@@ -50,9 +50,37 @@ type tableRequest struct {
 	RequestItems  map[string]json.RawMessage
 	TransactItems []map[string]struct{ TableName string }
 	Statement     string
-	Statements    []struct{ Statement string }
+	// of UpdateItem
+	Key                                   map[string]json.RawMessage
+	ExpressionAttributeNames              map[string]string
+	UpdateExpression, ConditionExpression string
+	ReturnValues                          string
+	Statements                            []struct{ Statement string }
 	// of ExecuteTransaction
 	TransactStatements []struct{ Statement string }
+}
+
+// attributes are those that an UpdateItem touches: of its key, and in its expressions. One that is written without a # cannot be
+// told from a function's name, and returned old or new values are all of them: both count as an attribute that no policy names.
+func (r tableRequest) attributes() (names []string) {
+	for name := range r.Key {
+		names = append(names, name)
+	}
+	for _, name := range r.ExpressionAttributeNames {
+		names = append(names, name)
+	}
+	plain := strings.NewReplacer("SET", "", "attribute_exists", "", "attribute_not_exists", "", "AND", "", "OR", "")
+	for _, word := range strings.FieldsFunc(plain.Replace(r.UpdateExpression+" "+r.ConditionExpression), func(c rune) bool {
+		return strings.ContainsRune(" ,()=<>+-", c)
+	}) {
+		if word[0] != '#' && word[0] != ':' {
+			names = append(names, "unknown: "+word)
+		}
+	}
+	if r.ReturnValues != "" && r.ReturnValues != "NONE" {
+		names = append(names, "unknown: all")
+	}
+	return names
 }
 
 func tablePermissions(c call) []permission {
@@ -65,7 +93,11 @@ func tablePermissions(c call) []permission {
 	}
 	var out []permission
 	switch c.action {
-	case "GetItem", "PutItem", "UpdateItem", "DeleteItem", "DescribeTable":
+	case "UpdateItem":
+		p := on(c.action, r.TableName)
+		p.context = map[string][]string{"dynamodb:Attributes": r.attributes()}
+		return []permission{p}
+	case "GetItem", "PutItem", "DeleteItem", "DescribeTable":
 		return []permission{on(c.action, r.TableName)}
 	case "Query", "Scan":
 		if r.IndexName != "" {
@@ -140,7 +172,7 @@ func mailPermissions(body []byte) []permission {
 		return unknown("SendEmail without an address to send from")
 	}
 	_, domain, _ := strings.Cut(from.Address, "@")
-	context := map[string]string{"ses:FromAddress": from.Address}
+	context := map[string][]string{"ses:FromAddress": {from.Address}}
 	out := []permission{{"ses:SendEmail", []string{sesARN("identity", from.Address), sesARN("identity", domain)}, context}}
 	if r.ConfigurationSetName != "" {
 		out = append(out, permission{"ses:SendEmail", []string{sesARN("configuration-set", r.ConfigurationSetName)}, context})
@@ -174,8 +206,8 @@ func (p permission) allowed(policy []sam.Statement) bool {
 		covered := among(s.Resources) || len(s.NotResources) > 0 && !among(s.NotResources)
 		return slices.ContainsFunc(s.Actions, named) && covered &&
 			!slices.ContainsFunc(s.Conditions, func(c sam.Condition) bool {
-				value, ok := p.context[c.Key]
-				return !ok || !slices.Contains(c.Values, value)
+				values, ok := p.context[c.Key]
+				return !ok || slices.ContainsFunc(values, func(v string) bool { return !slices.Contains(c.Values, v) })
 			})
 	})
 }

@@ -112,7 +112,7 @@ func TestAPolicyAllows(t *testing.T) {
 	} {
 		p := permission{action: c.action, resources: []string{c.resource}}
 		if c.from != "" {
-			p.context = map[string]string{"ses:FromAddress": c.from}
+			p.context = map[string][]string{"ses:FromAddress": {c.from}}
 		}
 		if got := p.allowed(policy); got != c.want {
 			t.Errorf("%s on %s from %q: %v", c.action, c.resource, c.from, got)

@@ -30,6 +30,8 @@ type world struct {
 	// What withJoiners adds: an invite link and its token, a join whose code nobody has entered, and somebody who waits, with
 	// their session.
 	inviteLink, linkToken, join, applicant, waiting string
+
+	department, group, apiKey string // ids
 }
 
 // nothings are ids of nothing, by how the path before them ends.
@@ -38,6 +40,9 @@ var nothings = map[string]string{
 	"/members/":       "mem_01ARZ3NDEKTSV4RRFFQ69G5FAV",
 	"/join-requests/": "mem_01ARZ3NDEKTSV4RRFFQ69G5FAV",
 	"/invite-links/":  "lnk_01ARZ3NDEKTSV4RRFFQ69G5FAV",
+	"/departments/":   "dep_01ARZ3NDEKTSV4RRFFQ69G5FAV",
+	"/groups/":        "grp_01ARZ3NDEKTSV4RRFFQ69G5FAV",
+	"/api-keys/":      "key_01ARZ3NDEKTSV4RRFFQ69G5FAV",
 }
 
 // unknownOf is an id of nothing for the path of an operation.
@@ -77,6 +82,11 @@ func (w *world) withJoiners() *world {
 	w.join, _ = w.begun("joe@example.com")
 	_, w.waiting = w.verified("pat@example.com")
 	w.applicant = memberPrefix + idOf(w.waiting)
+	made := func(what, body string) string {
+		return w.must(http.StatusOK, "POST", "/v1/organizations/"+string(w.acme)+"/"+what, w.admin, body)["id"].(string)
+	}
+	w.department, w.group = made("departments", `{"name":"Sales"}`), made("groups", `{"name":"Website"}`)
+	w.apiKey = made("api-keys", `{"name":"Payroll","scopes":["members:read"]}`)
 	return w
 }
 
@@ -224,6 +234,11 @@ var operations = map[string]operation{
 		own: true, body: `{"current_password":"x","new_password":"y"}`, member: "422 validation_failed",
 	},
 
+	"POST /v1/sessions/current/contact-changes": {
+		own: true, body: `{"email":"b@example.com","current_password":"x"}`, member: "422 validation_failed",
+	},
+	"POST /v1/sessions/current/contact-changes/verify": {own: true, body: `{"code":"000000"}`, member: "410 code_expired"},
+
 	"POST /v1/public/{org}/password-resets":         {public: true, body: `{"login":"a@example.com"}`},
 	"POST /v1/public/{org}/password-resets/{token}": {public: true, body: `{"password":"short"}`},
 	"POST /v1/public/{org}/password-resets/by-code": {
@@ -277,17 +292,52 @@ var operations = map[string]operation{
 	"POST /v1/organizations/{org}/invitations/preview": {
 		body: `{"recipients":[{"email":"b@example.com"}]}`, member: "403 forbidden",
 	},
-	"POST /v1/organizations/{org}/invitations/{id}/resend": {member: "404 not_found"},
-	"POST /v1/organizations/{org}/invitations/{id}/revoke": {member: "404 not_found"},
-	"GET /v1/organizations/{org}/members":                  {member: "200"},
-	"GET /v1/organizations/{org}/members/{id}":             {member: "200"},
+	"POST /v1/organizations/{org}/invitations/{id}/resend":    {member: "404 not_found"},
+	"POST /v1/organizations/{org}/invitations/{id}/revoke":    {member: "404 not_found"},
+	"POST /v1/organizations/{org}/invitations/{id}/take-over": {member: "404 not_found"},
+	"PATCH /v1/organizations/{org}/invitations/{id}": {
+		body: `{"job_title":"Analyst"}`, loose: true, member: "404 not_found",
+	},
+
+	"GET /v1/organizations/{org}/members":        {member: "200"},
+	"GET /v1/organizations/{org}/members/counts": {member: "200"},
+	"GET /v1/organizations/{org}/members/export": {member: "403 forbidden"},
+	"GET /v1/organizations/{org}/members/{id}":   {member: "200"},
+	"POST /v1/organizations/{org}/members": {
+		body: `{"email":"b@example.com","first_name":"Bo","last_name":"Lee"}`, member: "403 forbidden",
+	},
+	"PATCH /v1/organizations/{org}/members/{id}":        {body: `{"job_title":"Analyst"}`, loose: true, member: "403 forbidden"},
+	"POST /v1/organizations/{org}/members/{id}/dismiss": {member: "403 forbidden"},
+	"POST /v1/organizations/{org}/members/{id}/rehire":  {loose: true, member: "403 forbidden"},
+	"POST /v1/organizations/{org}/members/{id}/convert": {
+		body: `{"member_type":"guest"}`, member: "403 forbidden",
+	},
+	"POST /v1/organizations/{org}/members/{id}/resend-credentials": {member: "403 forbidden"},
+
+	"GET /v1/organizations/{org}/departments":         {member: "200"},
+	"GET /v1/organizations/{org}/departments/{id}":    {member: "200"},
+	"POST /v1/organizations/{org}/departments":        {body: `{"name":"Legal"}`, member: "403 forbidden"},
+	"PATCH /v1/organizations/{org}/departments/{id}":  {body: `{"name":"Legal"}`, loose: true, member: "403 forbidden"},
+	"DELETE /v1/organizations/{org}/departments/{id}": {member: "403 forbidden"},
+	"GET /v1/organizations/{org}/groups":              {member: "200"},
+	"GET /v1/organizations/{org}/groups/{id}":         {member: "200"},
+	"POST /v1/organizations/{org}/groups":             {body: `{"name":"Fair"}`, member: "403 forbidden"},
+	"PATCH /v1/organizations/{org}/groups/{id}":       {body: `{"name":"Fair"}`, loose: true, member: "403 forbidden"},
+	"DELETE /v1/organizations/{org}/groups/{id}":      {member: "403 forbidden"},
+	"GET /v1/organizations/{org}/partners":            {member: "200"},
+	"GET /v1/organizations/{org}/api-keys":            {member: "403 forbidden"},
+	"POST /v1/organizations/{org}/api-keys": {
+		body: `{"name":"Payroll","scopes":["members:read"]}`, member: "403 forbidden",
+	},
+	"DELETE /v1/organizations/{org}/api-keys/{id}": {member: "403 forbidden"},
 }
 
 // path fills in an operation's path.
 func (w *world) path(operation string, org onboarding.OrganizationID, id, link string) string {
 	_, path, _ := strings.Cut(operation, " ")
 	if id == "" {
-		id = w.pick(path, w.invitation, map[string]string{"/members/": w.memberID, "/join-requests/": w.applicant, "/invite-links/": w.inviteLink})
+		id = w.pick(path, w.invitation, map[string]string{"/members/": w.memberID, "/join-requests/": w.applicant, "/invite-links/": w.inviteLink,
+			"/departments/": w.department, "/groups/": w.group, "/api-keys/": w.apiKey})
 	}
 	if link == "" {
 		link = w.pick(path, w.link, map[string]string{"/password-resets/": w.reset, "/links/": w.linkToken, "/joins/": w.join})

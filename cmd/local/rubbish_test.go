@@ -90,6 +90,19 @@ var fieldsOf = map[string][]string{
 	"PATCH /v1/organizations/{org}/invite-links/{id}":         {"label", "member_type", "approval", "expires_at"},
 	"POST /v1/organizations/{org}/join-requests/{id}/approve": {"member_type", "role", "job_title"},
 	"POST /v1/organizations/{org}/join-requests/{id}/reject":  {"reason"},
+
+	"POST /v1/sessions/current/contact-changes":         {"email", "phone", "current_password"},
+	"POST /v1/sessions/current/contact-changes/verify":  {"code"},
+	"PATCH /v1/organizations/{org}/invitations/{id}":    {"job_title", "member_type", "role", "locale", "guest_until", "first_name", "last_name"},
+	"POST /v1/organizations/{org}/members":              {"email", "first_name", "last_name", "job_title", "locale"},
+	"PATCH /v1/organizations/{org}/members/{id}":        {"job_title", "role", "locale", "guest_until", "first_name", "last_name"},
+	"POST /v1/organizations/{org}/members/{id}/rehire":  {"role", "guest_until", "replaces_member_id"},
+	"POST /v1/organizations/{org}/members/{id}/convert": {"member_type", "guest_until"},
+	"POST /v1/organizations/{org}/departments":          {"name", "parent_id"},
+	"PATCH /v1/organizations/{org}/departments/{id}":    {"name", "parent_id"},
+	"POST /v1/organizations/{org}/groups":               {"name", "kind"},
+	"PATCH /v1/organizations/{org}/groups/{id}":         {"name", "kind"},
+	"POST /v1/organizations/{org}/api-keys":             {"name", "expires_at"},
 }
 
 // posts are the operations that read a body.
@@ -296,7 +309,7 @@ func TestRubbishQueriesAndHeadersAreRefused(t *testing.T) {
 			"limit=９", "limit=99999999999999999999", "limit=50&limit=50", "limit", "limit=%", "limit=1;status=active",
 			"limit[]=1", "Limit=1", "status=", "status=ACTIVE", "status=active%00", "status=active&status=active",
 			"status=lost", "cursor=", "cursor=x", "cursor=%00", "cursor=%ff", "cursor=AAAA%0A", "cursor==",
-			"cursor=" + strings.Repeat("A", 2000), "q=x", "=", "&=&", "%zz", "a=1&b=2&c=3", "%ff=1",
+			"cursor=" + strings.Repeat("A", 2000), "search=x", "=", "&=&", "%zz", "a=1&b=2&c=3", "%ff=1",
 			strings.Repeat("x", 5000) + "=1",
 		} {
 			w.refused("?"+query, name, w.path(name, w.acme, "", "")+"?"+query, nil, "")

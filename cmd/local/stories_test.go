@@ -153,8 +153,8 @@ var words = map[string]func(ts *testscript.TestScript, neg bool, args []string){
 	// answer.
 	"joiners": word((*story).joiners),
 
-	// mail ADDRESS waits for a mail that was not read yet, prints it, and puts its link into $LINK and $TOKEN, and its code
-	// into $CODE.
+	// mail ADDRESS waits for a mail that was not read yet, prints it, and puts its link into $LINK and $TOKEN, its code into
+	// $CODE, and its one-time password into $ONCE.
 	"mail": word((*story).mail),
 	// link URL does the same with a link from elsewhere.
 	"link": word((*story).link),

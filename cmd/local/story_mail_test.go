@@ -55,6 +55,8 @@ var tokenAlone = regexp.MustCompile(`^[a-z2-7]{64}$`)
 
 var joinLink = regexp.MustCompile(`https?://\S+/join/\S+`)
 
+var oneTimePassword = regexp.MustCompile(`(?m)^[a-z2-7]{6}(-[a-z2-7]{6}){3}$`)
+
 func (s *story) mail(ts *testscript.TestScript, args []string) {
 	need(ts, args, 1)
 	var got message
@@ -74,6 +76,10 @@ func (s *story) mail(ts *testscript.TestScript, args []string) {
 	}
 	if code := codeLine.FindStringSubmatch(got.Text); code != nil {
 		ts.Setenv("CODE", code[1])
+	}
+	if once := oneTimePassword.FindString(got.Text); once != "" {
+		s.secrets = append(s.secrets, once)
+		ts.Setenv("ONCE", once)
 	}
 	fmt.Fprintf(ts.Stdout(), "Subject: %s\n\n%s", got.Subject, got.Text)
 }
