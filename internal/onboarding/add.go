@@ -153,8 +153,10 @@ func (u Adding) message(m Member, c Credentials) Message {
 	switch {
 	case c.Temporary.Out():
 		return newMessage(u.World, MessageMemberAdded, m.Locale, c.Temporary.Round)
-	case m.Status == MemberPendingActivation || c.Password == "":
+	case m.Status == MemberPendingActivation:
 		return newMessage(u.World, MessageRegistration, m.Locale, c.Reset.Round)
+	case c.Password == "": // there is nothing to reset, and no name to check
+		return newMessage(u.World, MessagePasswordSet, m.Locale, c.Reset.Round)
 	}
 	return newMessage(u.World, MessagePasswordReset, m.Locale, c.Reset.Round)
 }
@@ -164,6 +166,7 @@ func (u Adding) add(ctx context.Context, caller Caller, cmd AddCommand, a Additi
 	o := caller.Organization
 	contact := NewContactID(o.Salt, cmd.Address)
 	reserved := false
+	refuse := func(err error) (Member, error) { return Member{}, u.spare(ctx, caller, reserved, err) }
 	for range addAttempts {
 		c, err := u.Store.ReadContact(ctx, o.ID, contact)
 		if errors.Is(err, ErrNotFound) {
@@ -177,10 +180,10 @@ func (u Adding) add(ctx context.Context, caller Caller, cmd AddCommand, a Additi
 			return m, err
 		}
 		if !c.Member.IsZero() {
-			return Member{}, u.taken(ctx, o.ID, c.Member)
+			return refuse(u.taken(ctx, o.ID, c.Member))
 		}
 		if a.Member.Placement, err = u.mayAdd(ctx, caller, cmd.Placement); err != nil {
-			return Member{}, err
+			return refuse(err)
 		}
 		if !reserved {
 			if err := u.reserve(ctx, caller); err != nil {
@@ -193,14 +196,14 @@ func (u Adding) add(ctx context.Context, caller Caller, cmd AddCommand, a Additi
 		case err == nil:
 			return a.Member, nil
 		case errors.Is(err, ErrInviterChanged):
-			return Member{}, errors.Join(errNobody(), u.giveBack(ctx, caller))
+			return refuse(errNobody())
 		case errors.Is(err, ErrSeatsFull):
-			return Member{}, errors.Join(errSeatsFull(), u.giveBack(ctx, caller))
+			return refuse(errSeatsFull())
 		case !errors.Is(err, ErrConflict) && !errors.Is(err, ErrPlaceGone):
 			return Member{}, err
 		}
 	}
-	return Member{}, errors.Join(errBusy(), u.giveBack(ctx, caller))
+	return refuse(errBusy())
 }
 
 // taken is the refusal of an address that somebody has.
@@ -245,8 +248,12 @@ func (u Adding) reserve(ctx context.Context, caller Caller) error {
 	return err
 }
 
-func (u Adding) giveBack(ctx context.Context, caller Caller) error {
-	return u.Store.ReturnSends(ctx, caller.Organization.ID, u.World.Instant(), caller.Member.ID, 1)
+// spare gives back the mail that was reserved, if one was, for what is refused after all.
+func (u Adding) spare(ctx context.Context, caller Caller, reserved bool, refusal error) error {
+	if !reserved {
+		return refusal
+	}
+	return errors.Join(refusal, u.Store.ReturnSends(ctx, caller.Organization.ID, u.World.Instant(), caller.Member.ID, 1))
 }
 
 // Resend sends a member a way in that works: a new link to whoever has yet to choose a password, a new one-time password to
@@ -259,10 +266,11 @@ func (u Adding) Resend(ctx context.Context, caller Caller, id MemberID, match Me
 	if o.Closed {
 		return Member{}, errClosed()
 	}
+	refuse := func(err error) (Member, error) { return Member{}, u.spare(ctx, caller, reserved, err) }
 	for range addAttempts {
 		m, c, last, err := u.Store.ReadIssued(ctx, o.ID, id)
 		if errors.Is(err, ErrNotFound) || err == nil && m.Status.Applicant() {
-			return Member{}, errNoMember()
+			return refuse(errNoMember())
 		}
 		if err != nil {
 			return Member{}, err
@@ -272,7 +280,7 @@ func (u Adding) Resend(ctx context.Context, caller Caller, id MemberID, match Me
 		}
 		now := u.World.Instant()
 		if err := u.mayResend(caller, m, c, match, now); err != nil {
-			return Member{}, err
+			return refuse(err)
 		}
 		if !reserved {
 			if err := u.reserve(ctx, caller); err != nil {
@@ -288,7 +296,7 @@ func (u Adding) Resend(ctx context.Context, caller Caller, id MemberID, match Me
 			return i.After, err
 		}
 	}
-	return Member{}, errors.Join(errBusy(), u.giveBack(ctx, caller))
+	return refuse(errBusy())
 }
 
 func (u Adding) mayResend(caller Caller, m Member, c Credentials, match MemberMatch, now time.Time) error {
@@ -314,7 +322,7 @@ func (u Adding) issue(o Organization, m Member, c Credentials) Credentials {
 		return u.temporary(o.ID, m.ID, c)
 	}
 	life := resetLifetime
-	if m.Status == MemberPendingActivation || c.Temporary.Out() {
+	if m.Status == MemberPendingActivation || c.Temporary.Out() || c.Password == "" {
 		life = setLifetime
 	}
 	if c.Temporary.Out() {

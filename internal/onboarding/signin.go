@@ -296,8 +296,12 @@ func (u SigningIn) Register(ctx context.Context, org OrganizationID, text, next,
 
 // rename puts right how somebody is called who sets their first password.
 func (o *OpenReset) rename(first, last string) error {
-	if first+last != "" && !o.First() {
+	switch {
+	case o.First():
+	case first != "":
 		return InvalidField("/first_name", "not_applicable", "Names are chosen with the first password.")
+	case last != "":
+		return InvalidField("/last_name", "not_applicable", "Names are chosen with the first password.")
 	}
 	o.before = o.Member
 	var err1, err2 error
