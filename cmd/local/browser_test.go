@@ -230,6 +230,7 @@ func TestInTheBrowser(t *testing.T) {
 		"whoever reads German is spoken to in German": speaksGerman,
 	}
 	maps.Copy(visits, visitsByLink)
+	maps.Copy(visits, visitsByAdding)
 	for name, visit := range visits {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
