@@ -22,7 +22,7 @@ import (
 )
 
 func main() {
-	c, err := config.Load(config.BaseURL, config.MasterKey)
+	c, err := config.Load(config.BaseURL, config.MasterKey, config.Texting)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -33,7 +33,7 @@ func main() {
 	debug.SetMemoryLimit(40 << 20) // a password's hash takes 19 MiB: the garbage of one is taken back before the next
 	world := onboarding.World{Now: time.Now, Rand: rand.Reader}
 	store := table.New(dynamodb.NewFromConfig(c.AWS(config.DynamoDB), c.DynamoDBOptions), c.Table)
-	texts := onboarding.Texts{World: world, Store: store, Numbers: numbers.Plan{}} // it counts; deliver pays
+	texts := onboarding.Texts{World: world, Store: store, Texting: c.Texting, Numbers: numbers.Plan{}}
 	edge := api.Edge{
 		Log:       telemetry.NewLogger(os.Stdout, "sign-in"),
 		Metrics:   telemetry.NewMetrics(os.Stdout, "sign-in", c.Stage),

@@ -48,7 +48,7 @@ func TestTextMessagesAreOffUntilTheyAreTurnedOn(t *testing.T) {
 
 // Who decides whether a text message is owed needs to know the prices; who counts money needs to read and write it.
 func TestWhoHasToDoWithTextMessagesKnowsWhatTheyCost(t *testing.T) {
-	texting := []string{"create-invite", "update-invite", "redeem-link", "deliver"}
+	texting := []string{"create-invite", "update-invite", "redeem-link", "sign-in", "deliver"}
 	for _, f := range template(t).Functions {
 		for _, name := range []string{"LATCHKEY_SMS_ENABLED", "LATCHKEY_SMS_MONTHLY_BUDGET", "LATCHKEY_SMS_PRICES"} {
 			if _, has := f.Environment[name]; has != slices.Contains(texting, f.Name) {
