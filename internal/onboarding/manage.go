@@ -84,7 +84,7 @@ func (u Managing) Edit(ctx context.Context, caller Caller, id MemberID, match Me
 	if own := id == caller.Member.ID && c.own(); !own && !caller.Rights().Manage {
 		return Member{}, errNobody()
 	}
-	return u.change(ctx, caller, id, match, requestID, func(m Member) (MemberWrite, error) {
+	return u.change(ctx, caller, id, match, requestID, func(caller Caller, m Member) (MemberWrite, error) {
 		if m.Status == MemberDismissed {
 			return MemberWrite{}, Refuse(Conflict, "This member was dismissed. Let them in again first.")
 		}
@@ -143,7 +143,7 @@ func (u Managing) Dismiss(ctx context.Context, caller Caller, id MemberID, match
 	if !caller.Rights().Manage {
 		return Member{}, errNobody()
 	}
-	m, err := u.change(ctx, caller, id, match, requestID, func(m Member) (MemberWrite, error) {
+	m, err := u.change(ctx, caller, id, match, requestID, func(caller Caller, m Member) (MemberWrite, error) {
 		if m.Status == MemberDismissed {
 			return MemberWrite{}, errUnchanged
 		}
@@ -182,7 +182,7 @@ func (u Managing) Rehire(ctx context.Context, caller Caller, id MemberID, match 
 	if !caller.Rights().Manage {
 		return Member{}, errNobody()
 	}
-	return u.change(ctx, caller, id, match, requestID, func(m Member) (MemberWrite, error) {
+	return u.change(ctx, caller, id, match, requestID, func(caller Caller, m Member) (MemberWrite, error) {
 		now := u.World.Instant()
 		switch {
 		case m.Status != MemberDismissed:
@@ -254,7 +254,7 @@ func (u Managing) Convert(ctx context.Context, caller Caller, id MemberID, match
 	if c.Type == Partner {
 		return Member{}, InvalidField("/member_type", "not_applicable", "Nobody is converted to a partner. Invite them by an address of their firm.")
 	}
-	m, err := u.change(ctx, caller, id, match, requestID, func(m Member) (MemberWrite, error) {
+	m, err := u.change(ctx, caller, id, match, requestID, func(caller Caller, m Member) (MemberWrite, error) {
 		switch {
 		case m.Type == Partner:
 			return MemberWrite{}, Refuse(Conflict, "A partner is not converted.")
@@ -286,7 +286,7 @@ func (u Managing) Convert(ctx context.Context, caller Caller, id MemberID, match
 // change reads, decides and writes over what was read, and begins again where somebody was faster. A repeated request that
 // finds its own write answers it.
 func (u Managing) change(ctx context.Context, caller Caller, id MemberID, match MemberMatch, requestID string,
-	decide func(Member) (MemberWrite, error)) (Member, error) {
+	decide func(Caller, Member) (MemberWrite, error)) (Member, error) {
 	org := caller.Organization
 	for range manageAttempts {
 		m, last, err := u.Store.ReadManaged(ctx, org.ID, id)
@@ -302,7 +302,12 @@ func (u Managing) change(ctx context.Context, caller Caller, id MemberID, match 
 		if !match(m) {
 			return Member{}, Refuse(VersionMismatch, "The member has changed since you read them.")
 		}
-		write, err := decide(m)
+		// Whoever changes themselves is held by no other item: they are judged as they were just read.
+		as := caller
+		if id == caller.Member.ID {
+			as.Member = m
+		}
+		write, err := decide(as, m)
 		if errors.Is(err, errUnchanged) {
 			return m, nil
 		}
