@@ -17,8 +17,8 @@ type RedeemStore interface {
 	ReadOffer(ctx context.Context, org OrganizationID, id ContactID) (Organization, Contact, error)
 	// ReadMember returns ErrNotFound if there is none.
 	ReadMember(ctx context.Context, org OrganizationID, id MemberID) (Member, error)
-	// Accept makes the member out of the invitation in one transaction, which holds only if the invitation is pending in
-	// this round at a.At, the address is nobody's, and the inviter is as they were judged. It returns ErrConflict where
+	// Accept makes the member out of the invitation in one transaction, which holds only if the invitation is as it was read and
+	// pending in this round at a.At, the address is nobody's, and the inviter is as they were judged. It returns ErrConflict where
 	// the invitation is otherwise, ErrInviterChanged where the inviter is, ErrJoinUsed where the join was used before, ErrPlaceGone where a place that the
 	// member is put into is not there any more, ErrSeatsFull where there is no seat, and ErrPartnersChanged where the partners or
 	// whose a partner's domain is are otherwise.
@@ -142,7 +142,11 @@ func (u Redeeming) Accept(ctx context.Context, org OrganizationID, text string, 
 		case err == nil:
 			return Caller{Organization: offer.Organization, Member: a.Member, Session: a.Session}, token, nil
 		case errors.Is(err, ErrConflict):
-			if _, err := u.Open(ctx, org, text); err != nil {
+			if offer, err = u.Open(ctx, org, text); err != nil {
+				return Caller{}, SessionToken{}, err
+			}
+			a, token = offer.acceptance(u.World, a.Member.FirstName, a.Member.LastName, a.Credentials.Password)
+			if weighed, err = offer.weigh(ctx, u.Store, u.World.Instant(), false); err != nil {
 				return Caller{}, SessionToken{}, err
 			}
 		case errors.Is(err, ErrInviterChanged), errors.Is(err, ErrPlaceGone), errors.Is(err, ErrPartnersChanged):

@@ -59,8 +59,9 @@ func (t *Table) acceptStep(a onboarding.Acceptance) (step, error) {
 		set: "SET #member_id = :member, #invitation.#status = :accepted, #invitation.#accepted_member_id = :member, " +
 			"#invitation.#updated_at = :at, #by_status_pk = :partition, #by_status_sk = :at, #version = #version + :one",
 		condition: "#invitation.#status = :pending AND #invitation.#round = :round AND #nonce = :nonce AND " +
-			"#invitation.#expires_at > :at AND attribute_not_exists(#member_id)",
+			"#invitation.#expires_at > :at AND attribute_not_exists(#member_id) AND #version = :seen",
 		vals: map[string]any{":member": memberText(a.Member.ID), ":accepted": onboarding.InvitationAccepted, ":at": timeText(a.At), ":one": 1,
+			":seen":      a.Contact.Version,
 			":partition": statusPartition(a.Organization, invitations, string(onboarding.InvitationAccepted)),
 			":pending":   onboarding.InvitationPending, ":round": a.Contact.Invitation.Round, ":nonce": a.Contact.Nonce},
 	}

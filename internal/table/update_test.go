@@ -278,3 +278,22 @@ func (b *busy) ReplaceOffer(ctx context.Context, org onboarding.OrganizationID, 
 	b.meddle(version)
 	return b.Table.ReplaceOffer(ctx, org, c, version)
 }
+
+func TestAcceptedWhileItIsEditedIsTakenAsItStands(t *testing.T) {
+	s := newStage(t)
+	race(s, func(address string) (move, move, func(error, error) error) {
+		token, id, request, plain := s.invited(address, asAnAdmin), s.id(address), s.request(), onboarding.RoleMember
+		edit := func(a *side) error {
+			_, err := s.updating(a).Edit(t.Context(), s.admin, id, anyVersion, request, onboarding.InvitationChange{Role: &plain})
+			return err
+		}
+		return s.accepting(token), edit, func(accepted, edited error) error {
+			c := s.contact(address)
+			m, err := s.store.ReadMember(t.Context(), acme, c.Member)
+			if edited != nil {
+				err = errors.Join(err, equal("editing", codeOf(edited), onboarding.Conflict))
+			}
+			return errors.Join(err, accepted, equal("the role", m.Role, c.Invitation.Role))
+		}
+	})
+}
