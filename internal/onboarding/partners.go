@@ -112,6 +112,11 @@ func enterPartners(ctx context.Context, store interface {
 	return e, e.Seen.admits(e.Firm, replaces)
 }
 
+// Holds reports whether the actor is who is replaced: they are held as they were judged by going.
+func (e *PartnerEntry) Holds(a Actor) bool {
+	return e != nil && e.Replaced != nil && e.Replaced.Actor() == a
+}
+
 // Dismissed is the partner who is replaced, as they are then.
 func (e PartnerEntry) Dismissed(now time.Time) Member {
 	m := *e.Replaced

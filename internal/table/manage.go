@@ -18,7 +18,7 @@ func (t *Table) ReadManaged(ctx context.Context, org onboarding.OrganizationID, 
 // WriteManaged writes a member over the member as they were read, and holds that whoever changes them still is who they were.
 func (t *Table) WriteManaged(ctx context.Context, c onboarding.MemberWrite) error {
 	var more []step
-	if c.Actor.ID != c.After.ID {
+	if c.Actor.ID != c.After.ID && !c.Partner.Holds(c.Actor) {
 		actor, err := t.actorStep(c.After.Organization, c.Actor, 0)
 		if err != nil {
 			return err

@@ -33,3 +33,45 @@ func TestNobodyTakesTheirOwnRoleBack(t *testing.T) {
 	_, err = s.edit(bob, bob.Member.ID, onboarding.MemberChange{FirstName: &name})
 	s.ok(err)
 }
+
+// partner invites somebody of the certified firm, who accepts.
+func (s *stage) partner(address string, edits ...func(*onboarding.InviteCommand)) onboarding.Caller {
+	s.t.Helper()
+	token := s.invited(address, append(edits, asAPartner)...)
+	caller, _, err := s.redeeming(s.store).Accept(s.t.Context(), acme, token, profile())
+	s.ok(err)
+	return caller
+}
+
+func asAPartner(c *onboarding.InviteCommand) { c.Type = onboarding.Partner }
+
+func (s *stage) certify() {
+	s.t.Helper()
+	s.ok(onboarding.Certifying{World: s.world(), Store: s.store}.Certify(s.t.Context(), onboarding.CertifiedFirm{
+		Firm: onboarding.Firm{ID: "firm", Name: "Firm"}, Domains: []string{"firm.example"}}))
+}
+
+// Whoever hands their place on is in one transaction twice: as who answers for the other, and as who goes.
+func TestAPartnerHandsTheirPlaceOn(t *testing.T) {
+	s := newStage(t)
+	s.certify()
+	pam := s.partner("pam@firm.example")
+	r := s.inviteAs(pam, "pat@firm.example", asAPartner, func(c *onboarding.InviteCommand) { c.Replaces = pam.Member.ID })
+	if r.Verdict != onboarding.Created {
+		t.Fatalf("%s, %s", r.Verdict, r.Reason)
+	}
+	pat, _, err := s.redeeming(s.store).Accept(t.Context(), acme, s.mailedToken("pat@firm.example"), profile())
+	s.ok(err)
+	gone, err := s.store.ReadMember(t.Context(), acme, pam.Member.ID)
+	s.ok(err)
+	if gone.Status != onboarding.MemberDismissed || pat.Member.Status != onboarding.MemberActive {
+		t.Errorf("%s goes, %s comes", gone.Status, pat.Member.Status)
+	}
+	_, err = s.managing(s.store).Rehire(t.Context(), pat, pam.Member.ID, anyMember, s.request(), onboarding.Rehire{Replaces: pat.Member.ID})
+	s.ok(err)
+	p, err := s.store.ReadPartners(t.Context(), acme)
+	s.ok(err)
+	if len(p.Members) != 1 || !p.Has(pam.Member.ID) {
+		t.Errorf("%+v", p.Members)
+	}
+}

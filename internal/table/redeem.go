@@ -31,9 +31,9 @@ func (t *Table) ReadOffer(ctx context.Context, org onboarding.OrganizationID, id
 // Accept writes member, session and contact, and checks the inviter, in one transaction; where the mailbox was proven by a
 // join, that is used up first.
 func (t *Table) Accept(ctx context.Context, a onboarding.Acceptance) error {
-	steps := []func() (step, error){
-		func() (step, error) { return t.acceptStep(a) },
-		func() (step, error) { return t.actorStep(a.Organization, a.Inviter, a.InviterSeen) },
+	steps := []func() (step, error){func() (step, error) { return t.acceptStep(a) }}
+	if !a.Partner.Holds(a.Inviter) {
+		steps = append(steps, func() (step, error) { return t.actorStep(a.Organization, a.Inviter, a.InviterSeen) })
 	}
 	if a.Join != nil {
 		steps = slices.Insert(steps, 0, func() (step, error) { return t.joinStep(a.Organization, *a.Join, a.Member.ID, a.At) })
