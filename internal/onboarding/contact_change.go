@@ -142,19 +142,23 @@ func (u SigningIn) VerifyContact(ctx context.Context, caller Caller, code string
 		return Caller{}, SessionToken{}, InvalidField("/code", "wrong", "This is not the code that was sent.")
 	}
 	for range contactRetries {
-		caller, token, err := u.moveContact(ctx, o, m.ID, c)
+		moved, token, err := u.moveContact(ctx, caller, c)
 		if !errors.Is(err, ErrConflict) {
-			return caller, token, err
+			return moved, token, err
 		}
 	}
 	return Caller{}, SessionToken{}, errBusy()
 }
 
-// moveContact gives the member the address that is proven.
-func (u SigningIn) moveContact(ctx context.Context, o Organization, id MemberID, c ContactChange) (Caller, SessionToken, error) {
+// moveContact gives the caller the address that is proven, if the session that asks for it holds still.
+func (u SigningIn) moveContact(ctx context.Context, caller Caller, c ContactChange) (Caller, SessionToken, error) {
+	o, id := caller.Organization, caller.Member.ID
 	m, credentials, err := u.Store.ReadCredentials(ctx, o.ID, id)
 	if err != nil {
 		return Caller{}, SessionToken{}, err
+	}
+	if credentials.Epoch != caller.Session.Epoch {
+		return Caller{}, SessionToken{}, errSignIn()
 	}
 	if credentials.Change.Round != c.Round || len(credentials.Change.Nonce) == 0 {
 		return Caller{}, SessionToken{}, errCodeExpired()
