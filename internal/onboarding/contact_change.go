@@ -37,6 +37,7 @@ func (c ContactChange) open(now time.Time) bool {
 
 // ContactStore is what changing one's own address asks of the table.
 type ContactStore interface {
+	PartnerReader
 	// OweContactCode writes the change and owes its code, if the member is active and their last change was of round seen; else
 	// ErrConflict.
 	OweContactCode(ctx context.Context, org OrganizationID, m MemberID, seen uint16, c ContactChange, msg Message) error
@@ -74,6 +75,9 @@ func (u SigningIn) ChangeContact(ctx context.Context, caller Caller, email Addre
 	if address.Value == m.Email || address.Value == m.Phone {
 		return ContactChange{}, InvalidField("/"+string(address.Kind), "same", "This is yours already.")
 	}
+	if err := u.keepsFirm(ctx, m, address); err != nil {
+		return ContactChange{}, err
+	}
 	now, seen := u.World.Instant(), credentials.Change
 	if wait := seen.ResendAt().Sub(now); wait > 0 {
 		return ContactChange{}, &Error{Code: TooManyAttempts, Message: "A code was sent within the last minute.", RetryAfter: wait}
@@ -108,6 +112,18 @@ func (u SigningIn) prove(ctx context.Context, caller Caller, password string) (M
 		err = InvalidField("/current_password", "wrong", "This is not your current password.")
 	}
 	return m, c, err
+}
+
+// keepsFirm refuses to take a partner out of their firm's mailboxes: by those they are one.
+func (u SigningIn) keepsFirm(ctx context.Context, m Member, a Address) error {
+	if m.Type != Partner || a.Kind != Email {
+		return nil
+	}
+	firms, err := u.Store.ReadFirms(ctx, []string{a.Domain()})
+	if err == nil && firms[a.Domain()].ID != m.Firm.ID {
+		err = InvalidField("/email", "not_certified", "A partner's address is one of their firm.")
+	}
+	return err
 }
 
 func (u SigningIn) ownPhone(o Organization, typed string) (Address, error) {

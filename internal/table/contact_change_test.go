@@ -38,3 +38,15 @@ func TestASessionThatHasEndedChangesNoAddress(t *testing.T) {
 		t.Errorf("the address is %s", m.Email)
 	}
 }
+
+// A partner is one by their firm's mailbox, and stays with it.
+func TestAPartnerKeepsToTheirFirmsDomains(t *testing.T) {
+	s := newStage(t)
+	s.certify()
+	pam := s.partner("pam@firm.example")
+	_, err := s.signingIn(s.store).ChangeContact(t.Context(), pam, s.address("pam@elsewhere.example"), "", password)
+	s.refused(err, onboarding.Invalid)
+	code := s.contactCode(pam, "pamela@firm.example")
+	_, _, err = s.signingIn(s.store).VerifyContact(t.Context(), pam, code)
+	s.ok(err)
+}
