@@ -9,8 +9,9 @@ import (
 )
 
 const (
-	maxSortName = 200 // bytes
-	maxSearch   = 100 // code points
+	maxSortName = 200           // bytes
+	maxSearch   = 100           // code points
+	maxWords    = maxSearch / 2 // more can only come of letters that are whole sentences; an expression of the table ends somewhere
 )
 
 // fold makes texts alike that a person searching takes for the same: case, accents and compatibility forms are gone.
@@ -47,6 +48,9 @@ func ParseSearch(s string) (words []string, err error) {
 	}
 	if words = strings.Fields(fold(s)); len(words) == 0 {
 		return nil, flaw{"required", "this has at least one letter or digit"}
+	}
+	if len(words) > maxWords {
+		return nil, flaw{"too_long", "this has too many words"}
 	}
 	return words, nil
 }

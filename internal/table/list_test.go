@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -237,5 +238,19 @@ func TestEveryItemLiesUnderItsOrganization(t *testing.T) {
 		if p, ok := item["by_status_pk"].(*types.AttributeValueMemberS); ok && p.Value[:9] != "ORG#acme#" {
 			t.Errorf("%s in by_status", p.Value)
 		}
+	}
+}
+
+// A letter can be a whole sentence when it is folded.
+func TestASearchOfManyWordsIsRefusedAndNoFault(t *testing.T) {
+	s := newStage(t)
+	for _, typed := range []string{strings.Repeat("ﷺ", 100), strings.Repeat("a ", 50)} {
+		words, err := onboarding.ParseSearch(typed)
+		if err != nil {
+			s.refused(onboarding.InvalidValue("q", err), onboarding.Invalid)
+			continue
+		}
+		_, _, err = s.store.ListMembers(t.Context(), acme, onboarding.PeopleFilter{Status: onboarding.MemberActive, Words: words}, "", 50)
+		s.ok(err)
 	}
 }
