@@ -110,6 +110,9 @@ func (u Approving) Decide(ctx context.Context, caller Caller, d Decision, match 
 			return []Message{newMessage(u.World, MessageJoinRejected, m.Locale, 0)}, nil
 		}
 		m.Status, m.JoinedAt, m.Type, m.Role = MemberActive, now, offer.Type, offer.Role
+		if m.Type != Guest {
+			m.EndsAt = time.Time{}
+		}
 		gone := m.Skipped
 		m.stand(s)
 		m.Skipped = append(gone, m.Skipped...)

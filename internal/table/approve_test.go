@@ -509,3 +509,26 @@ func TestTheQueueIsSortedAndFiltered(t *testing.T) {
 		t.Errorf("%d of at most 3 wait, %v", n, err)
 	}
 }
+
+// An employee has no end. One that was left to a guest locked them out on its day.
+func TestAGuestWhoIsLetInAsAnEmployeeStays(t *testing.T) {
+	s := newStage(t, everyoneInvites)
+	g := s.group("Fair", true)
+	bob := s.join("bob@example.com")
+	_, err := s.edit(s.admin, bob.Member.ID, onboarding.MemberChange{Groups: &[]onboarding.GroupID{g.ID}})
+	s.ok(err)
+	bob = s.caller(bob.Member.ID)
+	r := s.inviteAs(bob, "gil@example.com", func(c *onboarding.InviteCommand) {
+		c.Type, c.GuestUntil, c.Placement.Groups = onboarding.Guest, s.Now().Add(time.Hour), []onboarding.GroupID{g.ID}
+	})
+	if r.Verdict != onboarding.Created {
+		t.Fatalf("%s, %s", r.Verdict, r.Reason)
+	}
+	gil, _, err := s.redeeming(s.store).Accept(t.Context(), acme, s.mailedToken("gil@example.com"), profile())
+	s.ok(err)
+	_, err = s.decide(s.admin, onboarding.Decision{Applicant: gil.Member.ID, Approve: true, Type: onboarding.Employee, Role: onboarding.RoleAdmin})
+	s.ok(err)
+	s.advance(2 * time.Hour)
+	_, _, err = s.signIn("gil@example.com", password)
+	s.ok(err)
+}

@@ -75,3 +75,21 @@ func TestAPartnerHandsTheirPlaceOn(t *testing.T) {
 		t.Errorf("%+v", p.Members)
 	}
 }
+
+func (s *stage) structuring() onboarding.Structuring {
+	return onboarding.Structuring{World: s.world(), Store: s.store}
+}
+
+func (s *stage) group(name string, guests bool) onboarding.Group {
+	s.t.Helper()
+	g, err := s.structuring().CreateGroup(s.t.Context(), s.admin, onboarding.GroupChange{Name: &name, AllowsGuests: &guests}, s.request())
+	s.ok(err)
+	return g
+}
+
+func (s *stage) department(name string) onboarding.Department {
+	s.t.Helper()
+	d, err := s.structuring().CreateDepartment(s.t.Context(), s.admin, onboarding.DepartmentChange{Name: &name}, s.request())
+	s.ok(err)
+	return d
+}
