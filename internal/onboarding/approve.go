@@ -220,13 +220,15 @@ func (u Approving) decideOne(ctx context.Context, caller Caller, d Decision, req
 		}
 		return err
 	}
-	r.Reason = refusal.Message
+	if r.Reason = refusal.Message; len(refusal.Fields) > 0 {
+		r.Reason = refusal.Fields[0].Detail
+	}
 	switch refusal.Code {
 	case NotFound:
 		r.Verdict = DecisionNotFound
 	case AlreadyProcessed:
 		r.Verdict, r.Member = DecisionTooLate, &m
-	case Forbidden, OrganizationClosed, SeatsFull:
+	case Forbidden, OrganizationClosed, SeatsFull, Invalid:
 		r.Verdict, r.Member = DecisionDenied, &m
 	default:
 		return err

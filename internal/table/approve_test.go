@@ -532,3 +532,16 @@ func TestAGuestWhoIsLetInAsAnEmployeeStays(t *testing.T) {
 	_, _, err = s.signIn("gil@example.com", password)
 	s.ok(err)
 }
+
+func TestAPlaceThatIsNotThereStopsNoOtherDecision(t *testing.T) {
+	s := newStage(t)
+	good, bad := s.applies("good@example.com").Member.ID, s.applies("bad@example.com").Member.ID
+	nowhere, err := onboarding.ParseDepartmentKey(s.request())
+	s.ok(err)
+	results, err := s.approving(s.store).DecideAll(t.Context(), s.admin, []onboarding.Decision{{Applicant: good, Approve: true},
+		{Applicant: bad, Approve: true, Departments: &[]onboarding.DepartmentID{nowhere}}}, s.request())
+	s.ok(err)
+	if results[0].Verdict != onboarding.DecisionApproved || results[1].Verdict != onboarding.DecisionDenied || results[1].Reason != "There is no such department." {
+		t.Errorf("%+v", results)
+	}
+}
