@@ -1,6 +1,8 @@
 package api
 
 import (
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -22,15 +24,31 @@ const (
 	maxLimit      = 200
 	maxNameShown  = 64
 	cursorPurpose = "latchkey cursor 1" // the key serves other purposes too
+	cursorVeil    = "latchkey cursor veil 1"
 )
 
 // cursorScope is what a cursor is good for: one organization's list, for one caller, under one filter.
 type cursorScope struct{ Organization, Caller, Filter string }
 
-// encodeCursor makes an opaque cursor of body, bound to its scope under key. The body can be read by whoever has the
-// cursor, but not changed.
+// encodeCursor makes an opaque cursor of body, bound to its scope under key. Nobody reads the body or changes it: where a page
+// ends that was looked through in vain stands somebody whom the caller may not see. The MAC is the nonce as well, as in
+// RFC 5297, so a cursor has one spelling.
 func encodeCursor(key []byte, s cursorScope, body []byte) string {
-	return base64.RawURLEncoding.EncodeToString(append(slices.Clone(body), s.mac(key, body)...))
+	mac := s.mac(key, body)
+	return base64.RawURLEncoding.EncodeToString(append(veil(key, mac, body), mac...))
+}
+
+// veil hides the body of the cursor with this MAC, or shows it again.
+func veil(key, mac, body []byte) []byte {
+	h := hmac.New(sha256.New, key)
+	h.Write([]byte(cursorVeil))
+	block, err := aes.NewCipher(h.Sum(nil))
+	if err != nil {
+		panic(err) // 32 bytes are a key
+	}
+	veiled := make([]byte, len(body), len(body)+cursorMAC)
+	cipher.NewCTR(block, mac).XORKeyStream(veiled, body)
+	return veiled
 }
 
 // decodeCursor answers the body of a cursor that encodeCursor made under the same key and scope.
@@ -43,7 +61,8 @@ func decodeCursor(key []byte, s cursorScope, text string) ([]byte, error) {
 	if err != nil || len(b) < cursorMAC {
 		return nil, invalid
 	}
-	body, mac := b[:len(b)-cursorMAC], b[len(b)-cursorMAC:]
+	veiled, mac := b[:len(b)-cursorMAC], b[len(b)-cursorMAC:]
+	body := veil(key, mac, veiled)
 	// base64 passes over line ends and loose bits: only the one spelling is ours.
 	if !hmac.Equal(mac, s.mac(key, body)) || base64.RawURLEncoding.EncodeToString(b) != text {
 		return nil, invalid

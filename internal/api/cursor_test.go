@@ -37,6 +37,14 @@ func TestACursorIsGoodForItsOwnListOnly(t *testing.T) {
 	}
 }
 
+func TestACursorIsNotRead(t *testing.T) {
+	body := []byte("lovelace ada|MEMBER#01KARH2V5C7D9E1F3G5H7J9K1M")
+	b, err := base64.RawURLEncoding.DecodeString(encodeCursor(cursorKey, cursorHere, body))
+	if err != nil || bytes.Contains(b, body[:8]) || bytes.Contains(b, []byte("MEMBER")) {
+		t.Errorf("%q, %v", b, err)
+	}
+}
+
 func TestACursorHasOneSpelling(t *testing.T) {
 	text := encodeCursor(cursorKey, cursorHere, []byte("body"))
 	last := strings.IndexByte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", text[len(text)-1])
