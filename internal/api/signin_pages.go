@@ -223,13 +223,13 @@ func (s *signingIn) passwordForm(w http.ResponseWriter, r *http.Request) error {
 	return enter(w, r, caller, token, "welcome")
 }
 
-// chooser says who may choose a password in the browser, or leads to where one signs in.
+// chooser says who may choose a password in the browser, which no API key may, or leads to where one signs in.
 func (s *signingIn) chooser(w http.ResponseWriter, r *http.Request) (onboarding.Caller, bool, error) {
 	caller, err := s.bearer(r, onboarding.PasswordChooser)
 	if refusal, _ := asRefusal(err); err != nil && refusal == nil {
 		return caller, false, err
 	}
-	if err != nil || string(caller.Organization.ID) != r.PathValue("org") {
+	if err != nil || caller.Key != nil || string(caller.Organization.ID) != r.PathValue("org") {
 		http.Redirect(w, r, joinPath(r, "sign-in"), http.StatusSeeOther)
 		return caller, false, nil
 	}
