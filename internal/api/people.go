@@ -367,13 +367,16 @@ func writeCSV(all []memberJSON, head bool) ([]byte, error) {
 	return b.Bytes(), rows.Error()
 }
 
-// neutral makes text of what a spreadsheet would take for a formula.
+// neutral makes text of what a spreadsheet would take for a formula. Some part cells by semicolons.
 func neutral(cell string) string {
-	if cell != "" && strings.ContainsRune("=+-@\t\r\n", rune(cell[0])) || strings.HasPrefix(cell, "＝") || strings.HasPrefix(cell, "＋") ||
-		strings.HasPrefix(cell, "－") || strings.HasPrefix(cell, "＠") { // full-width signs count as well in some
-		return "'" + cell
+	parts := strings.Split(cell, ";")
+	for i, part := range parts {
+		if part != "" && strings.ContainsRune("=+-@\t\r\n", rune(part[0])) || strings.HasPrefix(part, "＝") || strings.HasPrefix(part, "＋") ||
+			strings.HasPrefix(part, "－") || strings.HasPrefix(part, "＠") { // full-width signs count as well in some
+			parts[i] = "'" + part
+		}
 	}
-	return cell
+	return strings.Join(parts, ";")
 }
 
 func orBlank(s *string) string {
