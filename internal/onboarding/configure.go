@@ -131,7 +131,7 @@ func (u Configuring) apply(ctx context.Context, c LinkChange, l InviteLink, call
 	// A link can be made ready while joining by link is switched off.
 	settings := caller.Organization.Settings
 	settings.AllowLinkRegistration = true
-	if v := Decide(settings, l.caseOf(caller.Member.Actor(), Address{}, s.Places)); !v.Stands() {
+	if v := Decide(settings, l.caseOf(caller.Member.Actor(), Address{}, caller.Member.judged(l.Offer, s.Places))); !v.Stands() {
 		return l, Refuse(Forbidden, v.Sentence)
 	}
 	return l, nil
@@ -314,7 +314,7 @@ func (u Configuring) Evaluate(ctx context.Context, caller Caller, h Hypothesis) 
 	if err := s.known("", h.Placement); err != nil {
 		return Verdict{}, err
 	}
-	c.Places = s.Places
+	c.Places = inviter.judged(c.Offer, s.Places)
 	if h.Address.Kind == Email && c.Offer.Type == Partner {
 		firms, err := u.Store.ReadFirms(ctx, []string{h.Address.Domain()})
 		if err != nil {

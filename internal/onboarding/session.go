@@ -43,7 +43,8 @@ func (c Caller) Rights() Rights { return RightsOf(c.Organization.Settings, c.Mem
 
 // offers asks the policy whether the caller may invite somebody as what the offer says, into places, and of a firm.
 func (c Caller) offers(o Offer, places []Place, f Firm) Verdict {
-	return Decide(c.Organization.Settings, Case{Actor: c.Member.Actor(), Channel: ChannelInvitation, Offer: o, Places: places, Firm: f})
+	return Decide(c.Organization.Settings, Case{Actor: c.Member.Actor(), Channel: ChannelInvitation, Offer: o,
+		Places: c.Member.judged(o, places), Firm: f})
 }
 
 // offersAgain asks it about an offer that there is.

@@ -58,6 +58,16 @@ func stand(ctx context.Context, store PlaceReader, actor Member, p Placement) (s
 	return s, nil
 }
 
+// judged are the places of an offer that a member makes, as the policy judges them: an employee who is put into no department
+// comes to the root. Whoever stands in none themselves is from before there were any.
+func (m Member) judged(o Offer, places []Place) []Place {
+	if o.Type != Employee || slices.ContainsFunc(places, func(p Place) bool { return !p.Group }) {
+		return places
+	}
+	own := len(m.Placement.Departments) == 0 || slices.Contains(m.Placement.Departments, DepartmentID{})
+	return append(slices.Clip(places), Place{Own: own})
+}
+
 // asItIs is the standing of somebody who stays where they are: nobody asks whether they may.
 func (p Placement) asItIs() Standing {
 	s := Standing{There: p}

@@ -93,3 +93,31 @@ func (s *stage) department(name string) onboarding.Department {
 	s.ok(err)
 	return d
 }
+
+// Whoever names no department puts people at the root, which a member below it may not.
+func TestNobodyPutsPeopleAboveThemselvesByNamingNoPlace(t *testing.T) {
+	s := newStage(t, everyoneInvites)
+	research, bob := s.department("Research"), s.join("bob@example.com")
+	_, err := s.edit(s.admin, bob.Member.ID, onboarding.MemberChange{Departments: &[]onboarding.DepartmentID{research.ID}})
+	s.ok(err)
+	bob = s.caller(bob.Member.ID)
+	here := func(c *onboarding.InviteCommand) { c.Placement.Departments = []onboarding.DepartmentID{research.ID} }
+	if r := s.inviteAs(bob, "ann@example.com"); r.Verdict != onboarding.Denied {
+		t.Errorf("inviting: %s", r.Verdict)
+	}
+	if r := s.inviteAs(bob, "cat@example.com", here); r.Verdict != onboarding.Created {
+		t.Errorf("inviting to their own: %s, %s", r.Verdict, r.Reason)
+	}
+	none := &[]onboarding.DepartmentID{}
+	_, err = s.updating(s.store).Edit(t.Context(), bob, s.id("cat@example.com"), anyVersion, s.request(), onboarding.InvitationChange{Departments: none})
+	s.refused(err, onboarding.Forbidden)
+	label := "Fair"
+	_, err = s.configuring(s.store).CreateLink(t.Context(), bob, onboarding.LinkChange{Label: &label}, s.request())
+	s.refused(err, onboarding.Forbidden)
+	l, err := s.configuring(s.store).CreateLink(t.Context(), bob, onboarding.LinkChange{Label: &label,
+		Departments: &[]onboarding.DepartmentID{research.ID}}, s.request())
+	s.ok(err)
+	_, err = s.configuring(s.store).ChangeLink(t.Context(), bob, l.ID, func(onboarding.InviteLink) bool { return true }, s.request(),
+		onboarding.LinkChange{Departments: none})
+	s.refused(err, onboarding.Forbidden)
+}
