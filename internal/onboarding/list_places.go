@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // byNames finds the departments and groups that a list names. It is read once, where an entry names any.
@@ -63,9 +64,10 @@ func (b *batch) place(ctx context.Context, i int, e *ListEntry) (Standing, error
 	return s, nil
 }
 
-// addNamed adds the one place that a name stands for to others, or tells that there is none such.
+// addNamed adds the one place that a name stands for to others, or tells that there is none such, or no room for it.
 func addNamed[ID comparable](all, named []ID, r *InviteResult, kind, name string) []ID {
-	if len(named) != 1 {
+	full := len(named) == 1 && len(all) >= MaxPlaces && !slices.Contains(all, named[0])
+	if len(named) != 1 || full {
 		if r.Reason != "" {
 			r.Reason += "; "
 		}
@@ -73,13 +75,14 @@ func addNamed[ID comparable](all, named []ID, r *InviteResult, kind, name string
 		if len(named) > 1 {
 			why = "is the name of several"
 		}
+		if full {
+			why = "would be one too many"
+		}
 		r.Reason += fmt.Sprintf("%s “%s” %s, and was left out", kind, excerpt(name), why)
 		return all
 	}
-	for _, id := range all {
-		if id == named[0] {
-			return all
-		}
+	if slices.Contains(all, named[0]) {
+		return all
 	}
 	return append(all[:len(all):len(all)], named[0])
 }

@@ -1,6 +1,8 @@
 package table_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"latchkey/internal/onboarding"
@@ -120,4 +122,22 @@ func TestNobodyPutsPeopleAboveThemselvesByNamingNoPlace(t *testing.T) {
 	_, err = s.configuring(s.store).ChangeLink(t.Context(), bob, l.ID, func(onboarding.InviteLink) bool { return true }, s.request(),
 		onboarding.LinkChange{Departments: none})
 	s.refused(err, onboarding.Forbidden)
+}
+
+func TestAListPutsNobodyIntoMorePlacesThanThereMayBe(t *testing.T) {
+	s := newStage(t)
+	var all []onboarding.GroupID
+	for i := range onboarding.MaxPlaces + 1 {
+		all = append(all, s.group(fmt.Sprintf("Group %d", i), false).ID)
+	}
+	r := s.invite("ann@example.com", func(c *onboarding.InviteCommand) {
+		c.Placement.Groups = all[:onboarding.MaxPlaces]
+		c.Recipients[0].Listed = &onboarding.ListEntry{Input: "ann@example.com", Group: fmt.Sprintf("Group %d", onboarding.MaxPlaces)}
+	})
+	if r.Verdict != onboarding.Created || !strings.Contains(r.Reason, "left out") {
+		t.Errorf("%s, %q", r.Verdict, r.Reason)
+	}
+	if n := len(s.contact("ann@example.com").Invitation.Placement.Groups); n != onboarding.MaxPlaces {
+		t.Errorf("in %d groups", n)
+	}
 }
