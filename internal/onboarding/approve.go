@@ -21,8 +21,9 @@ type ApproveStore interface {
 	// ReadMember returns ErrNotFound if there is none.
 	ReadMember(ctx context.Context, org OrganizationID, id MemberID) (Member, error)
 	// WriteDecision writes the member as decided in place of the member as they were read, and owes what is owed in place of
-	// whatever was; else ErrConflict. ErrPlaceGone and ErrSeatsFull are as of JoinStore's Admit.
-	WriteDecision(ctx context.Context, before, after Member, owed []Message, seats int) error
+	// whatever was; else ErrConflict. It holds that whoever decides still is who they were; else ErrInviterChanged. ErrPlaceGone and
+	// ErrSeatsFull are as of JoinStore's Admit.
+	WriteDecision(ctx context.Context, before, after Member, owed []Message, by Actor, seats int) error
 	PlaceReader
 }
 
@@ -164,9 +165,11 @@ func (u Approving) change(ctx context.Context, caller Caller, id MemberID, match
 			return m, err
 		}
 		m.UpdatedAt, m.Version, m.Request.ID = u.World.Instant(), before.Version+1, requestID
-		switch err = u.Store.WriteDecision(ctx, before, m, owed, caller.Organization.Settings.Seats); {
+		switch err = u.Store.WriteDecision(ctx, before, m, owed, caller.Member.Actor(), caller.Organization.Settings.Seats); {
+		case errors.Is(err, ErrInviterChanged):
+			return before, Refuse(Forbidden, "Only administrators decide who joins.")
 		case errors.Is(err, ErrSeatsFull):
-			return m, errSeatsFull()
+			return before, errSeatsFull()
 		case !errors.Is(err, ErrConflict) && !errors.Is(err, ErrPlaceGone):
 			return m, err
 		}

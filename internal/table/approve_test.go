@@ -354,22 +354,20 @@ func TestSeveralAreDecidedEachOnItsOwn(t *testing.T) {
 	in, out := apply("in@example.com"), apply("out@example.com")
 	late, above := apply("late@example.com"), apply("above@example.com")
 	s.decides(late, true)
-	self := s.applies("self@example.com")
+	bob := s.join("bob@example.com", asAnAdmin)
 	s.mail()
-	self.Member.Status, self.Member.Role = onboarding.MemberActive, onboarding.RoleAdmin
 	nobody := onboarding.NewMemberID(s.world())
 	decisions := []onboarding.Decision{
 		{Applicant: in, Approve: true, Role: onboarding.RoleAdmin, JobTitle: new("Engineer")},
 		{Applicant: out, Reason: "Unknown"}, {Applicant: in},
 		{Applicant: late}, {Applicant: nobody, Approve: true}, {Applicant: above, Approve: true, Type: onboarding.Guest},
-		{Applicant: self.Member.ID, Approve: true},
 	}
 	want := []onboarding.DecisionVerdict{onboarding.DecisionApproved, onboarding.DecisionRejected,
 		onboarding.DecisionDuplicate,
-		onboarding.DecisionTooLate, onboarding.DecisionNotFound, onboarding.DecisionDenied, onboarding.DecisionDenied}
+		onboarding.DecisionTooLate, onboarding.DecisionNotFound, onboarding.DecisionDenied}
 	request := s.request()
 	for _, when := range []string{"at first", "once more"} {
-		results, err := s.approving(s.store).DecideAll(t.Context(), self, decisions, request)
+		results, err := s.approving(s.store).DecideAll(t.Context(), bob, decisions, request)
 		s.ok(err)
 		for i, r := range results {
 			decided := r.Verdict == onboarding.DecisionApproved || r.Verdict == onboarding.DecisionRejected
@@ -383,7 +381,7 @@ func TestSeveralAreDecidedEachOnItsOwn(t *testing.T) {
 		}
 	}
 	if m := s.member(in); m.Role != onboarding.RoleAdmin || m.JobTitle != "Engineer" || m.Version != 2 ||
-		m.Request.DecidedBy != self.Member.ID {
+		m.Request.DecidedBy != bob.Member.ID {
 		t.Errorf("%+v", m)
 	}
 	s.want("mailed", s.letters(), "[join_approved to in@example.com join_rejected to out@example.com]")
@@ -543,5 +541,30 @@ func TestAPlaceThatIsNotThereStopsNoOtherDecision(t *testing.T) {
 	s.ok(err)
 	if results[0].Verdict != onboarding.DecisionApproved || results[1].Verdict != onboarding.DecisionDenied || results[1].Reason != "There is no such department." {
 		t.Errorf("%+v", results)
+	}
+}
+
+// A request can decide for a while. Who is dismissed meanwhile lets nobody in any more.
+func TestWhoeverWasDismissedMeanwhileDecidesNothing(t *testing.T) {
+	s := newStage(t)
+	bob := s.join("bob@example.com", asAnAdmin)
+	id := s.applies("ann@example.com").Member.ID
+	_, err := s.managing(s.store).Dismiss(t.Context(), s.admin, bob.Member.ID, anyMember, s.request())
+	s.ok(err)
+	_, err = s.decide(bob, onboarding.Decision{Applicant: id, Approve: true, Role: onboarding.RoleAdmin})
+	s.refused(err, onboarding.Forbidden)
+	if m := s.member(id); m.Status != onboarding.MemberPendingApproval {
+		t.Errorf("they are %s", m.Status)
+	}
+}
+
+func TestAnApplicantForWhomThereIsNoSeatIsShownAsTheyAre(t *testing.T) {
+	s := newStage(t)
+	id := s.applies("ann@example.com").Member.ID
+	s.admin.Organization.Settings.Seats = s.counts().Seats
+	results, err := s.approving(s.store).DecideAll(t.Context(), s.admin, []onboarding.Decision{{Applicant: id, Approve: true}}, s.request())
+	s.ok(err)
+	if r := results[0]; r.Verdict != onboarding.DecisionDenied || r.Member.Status != onboarding.MemberPendingApproval {
+		t.Errorf("%s, %s", r.Verdict, r.Member.Status)
 	}
 }

@@ -139,9 +139,10 @@ func (a *side) ReplaceCode(ctx context.Context, org onboarding.OrganizationID, j
 	return a.Table.ReplaceCode(ctx, org, j, seen)
 }
 
-func (a *side) WriteDecision(ctx context.Context, before, after onboarding.Member, owed []onboarding.Message, seats int) error {
+func (a *side) WriteDecision(ctx context.Context, before, after onboarding.Member, owed []onboarding.Message,
+	by onboarding.Actor, seats int) error {
 	defer a.gate("WriteDecision")()
-	return a.Table.WriteDecision(ctx, before, after, owed, seats)
+	return a.Table.WriteDecision(ctx, before, after, owed, by, seats)
 }
 
 func (a *side) CreateLink(ctx context.Context, org onboarding.OrganizationID, l onboarding.InviteLink) error {
@@ -1454,9 +1455,10 @@ func (m meddledTry) CountTry(ctx context.Context, org onboarding.OrganizationID,
 	return m.meddled.CountTry(ctx, org, j, limit, now)
 }
 
-func (m *meddled) WriteDecision(ctx context.Context, before, after onboarding.Member, owed []onboarding.Message, seats int) error {
+func (m *meddled) WriteDecision(ctx context.Context, before, after onboarding.Member, owed []onboarding.Message,
+	by onboarding.Actor, seats int) error {
 	m.first()
-	return m.Table.WriteDecision(ctx, before, after, owed, seats)
+	return m.Table.WriteDecision(ctx, before, after, owed, by, seats)
 }
 
 func (m *meddled) ReplaceLink(ctx context.Context, org onboarding.OrganizationID, l onboarding.InviteLink,
