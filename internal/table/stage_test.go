@@ -48,6 +48,8 @@ type stage struct {
 
 	texting onboarding.Texting // what the operator has decided; an organization without a country is not texted all the same
 
+	crowds int // how many there are, so that no two people of them have one address
+
 	mu  sync.Mutex
 	now time.Time
 }
