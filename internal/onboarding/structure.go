@@ -429,12 +429,17 @@ func (u Structuring) RemoveGroup(ctx context.Context, caller Caller, id GroupID,
 	return Removal{}, errBusy()
 }
 
-// holdsNoLoneGuest refuses to take the only group from guests: they would see nobody any more.
+// holdsNoLoneGuest refuses to take the only group from guests, before the group is marked.
 func (u Structuring) holdsNoLoneGuest(ctx context.Context, org OrganizationID, place Placement, members int) error {
 	there, err := u.Store.ReadPlaced(ctx, org, place, members+peopleAtOnce)
 	if err != nil {
 		return err
 	}
+	return refuseLoneGuests(there)
+}
+
+// refuseLoneGuests refuses where there are guests who stand in one group alone: without it, they would see nobody any more.
+func refuseLoneGuests(there []Member) error {
 	lone := 0
 	for _, m := range there {
 		if m.Type == Guest && len(m.Placement.Groups) == 1 {
@@ -448,7 +453,7 @@ func (u Structuring) holdsNoLoneGuest(ctx context.Context, org OrganizationID, p
 }
 
 // moveOut moves everybody out of a place that is being removed: out of a department to its parent. It goes on until the
-// place is empty, and then removes it, or until there is little time left.
+// place is empty, and then removes it, or until there is little time left, or a guest would be left without a group.
 func (u Structuring) moveOut(ctx context.Context, org OrganizationID, place Placement, parent DepartmentID) (r Removal, err error) {
 	for tries := 0; tries < moveAttempts; {
 		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < removalMargin {
@@ -466,6 +471,11 @@ func (u Structuring) moveOut(ctx context.Context, org OrganizationID, place Plac
 			}
 			r.Done = err == nil
 			return r, err
+		}
+		if len(place.Groups) > 0 { // one may have come before the group was marked, or left their other one since
+			if err := refuseLoneGuests(before); err != nil {
+				return r, err
+			}
 		}
 		n, err := u.moveSome(ctx, before, place, parent)
 		switch r.Moved += n; {

@@ -101,6 +101,13 @@ func (s *stage) removing(id onboarding.DepartmentID) move {
 	}
 }
 
+// alone makes a move that races with nobody.
+func (s *stage) alone(do move) error {
+	a := &side{Table: s.store, done: make(chan struct{})}
+	a.arrive.Do(func() {})
+	return do(a)
+}
+
 // refusedWith checks that one of two got nil, and the other this fault of a field.
 func refusedWith(first, second error, want string) error {
 	if first != nil {
@@ -236,7 +243,7 @@ func TestARemovalThatDiesGoesOnWhenAskedAgain(t *testing.T) {
 			crowd := s.crowd(58, in(d.ID))
 			s.crowd(1, in(d.ID, parent.ID), func(m *onboarding.Member) { m.LastName = "Both" })
 			s.crowd(1, in(child.ID, d.ID), func(m *onboarding.Member) { m.LastName = "Child" })
-			s.ok(s.heading(d.ID, crowd[7].ID)(&side{Table: s.store, passes: []string{"WriteDepartment"}}))
+			s.ok(s.alone(s.heading(d.ID, crowd[7].ID)))
 			before := s.people(d.ID)
 			store, _ := s.over(diesAt(n))
 			died, err := s.structuring(store).RemoveDepartment(t.Context(), s.admin, d.ID, anyDepartment)
@@ -359,4 +366,29 @@ func TestMovedOutWhileDismissedStaysDismissed(t *testing.T) {
 			return errors.Join(dismissed, removed, s.tidy(), equal("status", s.member(id).Status, onboarding.MemberDismissed))
 		}
 	}, "CloseDepartment")
+}
+
+// A guest is not left without a group, whoever comes while one is removed.
+func TestAGuestWhoComesWhileTheirOnlyGroupIsRemovedKeepsIt(t *testing.T) {
+	s := newStage(t)
+	race(s, func(address string) (move, move, func(error, error) error) {
+		g, other := s.group(address, true), s.group("other "+address, true)
+		token := s.invited(address, func(c *onboarding.InviteCommand) {
+			c.Type, c.Placement = onboarding.Guest, onboarding.Placement{Groups: []onboarding.GroupID{g.ID}}
+		})
+		remove := func(a *side) error {
+			_, err := s.structuring(a).RemoveGroup(s.t.Context(), s.admin, g.ID, anyGroup)
+			return err
+		}
+		return s.accepting(token), remove, func(accepted, removed error) error {
+			m, there := s.who(address)
+			if accepted != nil {
+				return errors.Join(equal("accepting", codeOf(accepted), onboarding.LinkRevoked), equal("is in", there, false), removed, s.tidy())
+			}
+			err := errors.Join(equal("their groups", len(m.Placement.Groups), 1), equal("removing", codeOf(removed), onboarding.Conflict))
+			_, put := s.managing(s.store).Edit(t.Context(), s.admin, m.ID, anyMember, s.request(),
+				onboarding.MemberChange{Groups: &[]onboarding.GroupID{other.ID}})
+			return errors.Join(err, put, s.alone(remove), s.tidy())
+		}
+	})
 }
