@@ -13,6 +13,8 @@ type UpdateStore interface {
 	// ReplaceOffer writes a contact's invitation anew on condition that the contact is still at version;
 	// else it answers ErrConflict.
 	ReplaceOffer(ctx context.Context, org OrganizationID, c Contact, version int64) error
+	// EditOffer is as ReplaceOffer, but what the invitation owes stays as it is.
+	EditOffer(ctx context.Context, org OrganizationID, c Contact, version int64) error
 	// ReserveSends takes up to want from the organization's limit of the day and answers how many it got. It fails closed.
 	ReserveSends(ctx context.Context, org OrganizationID, day time.Time, inviter MemberID, want, limit int) (int, error)
 	// ReturnSends gives back what was not used, at most once: less is sent then, not more.
@@ -239,7 +241,11 @@ func (u Updating) change(ctx context.Context, caller Caller, id ContactID, match
 			return Contact{}, err
 		}
 		next.RequestID = requestID
-		if err = u.Store.ReplaceOffer(ctx, org, next, c.Version); err == nil {
+		write := u.Store.ReplaceOffer
+		if next.Invitation.Status == InvitationPending && len(next.Messages) == 0 { // it is still to be sent, if it was
+			write = u.Store.EditOffer
+		}
+		if err = write(ctx, org, next, c.Version); err == nil {
 			return next, nil
 		}
 		if !errors.Is(err, ErrConflict) {

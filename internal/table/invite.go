@@ -225,7 +225,21 @@ func (t *Table) ReadContacts(ctx context.Context, org onboarding.OrganizationID,
 // ReplaceOffer writes the invitation, its nonce and what it owes, on condition that the contact is still at version.
 func (t *Table) ReplaceOffer(ctx context.Context, org onboarding.OrganizationID, c onboarding.Contact, version int64) error {
 	i := newContactItem(org, c)
-	write := change{
+	write := offerChange(i, version)
+	i.outboxItem.into(&write)
+	_, err := t.update(ctx, write, onboarding.ErrConflict, types.ReturnValueNone)
+	return err
+}
+
+// EditOffer is ReplaceOffer, but what the invitation owes stays as it is.
+func (t *Table) EditOffer(ctx context.Context, org onboarding.OrganizationID, c onboarding.Contact, version int64) error {
+	_, err := t.update(ctx, offerChange(newContactItem(org, c), version), onboarding.ErrConflict, types.ReturnValueNone)
+	return err
+}
+
+// offerChange writes all of an invitation but what it owes.
+func offerChange(i contactItem, version int64) change {
+	return change{
 		key: key{i.PK, i.SK},
 		set: "SET #invitation = :invitation, #nonce = :nonce, #request_id = :request, #request_verdict = :verdict, #version = :version, " +
 			"#by_status_pk = :partition, #by_status_sk = :sort",
@@ -233,9 +247,6 @@ func (t *Table) ReplaceOffer(ctx context.Context, org onboarding.OrganizationID,
 		vals: map[string]any{":invitation": i.Invitation, ":nonce": i.Nonce, ":request": i.RequestID, ":verdict": i.RequestVerdict, ":version": i.Version,
 			":partition": i.ByStatusPK, ":sort": i.ByStatusSK, ":seen": version},
 	}
-	i.outboxItem.into(&write)
-	_, err := t.update(ctx, write, onboarding.ErrConflict, types.ReturnValueNone)
-	return err
 }
 
 // into makes a change write the outbox: this one, or none.

@@ -69,6 +69,11 @@ func (a *side) ReplaceOffer(ctx context.Context, org onboarding.OrganizationID, 
 	return a.Table.ReplaceOffer(ctx, org, c, version)
 }
 
+func (a *side) EditOffer(ctx context.Context, org onboarding.OrganizationID, c onboarding.Contact, version int64) error {
+	defer a.gate("EditOffer")()
+	return a.Table.EditOffer(ctx, org, c, version)
+}
+
 func (a *side) Accept(ctx context.Context, x onboarding.Acceptance) error {
 	defer a.gate("Accept")()
 	return a.Table.Accept(ctx, x)

@@ -297,3 +297,33 @@ func TestAcceptedWhileItIsEditedIsTakenAsItStands(t *testing.T) {
 		}
 	})
 }
+
+// What an invitation owes when it is changed is sent all the same, on its terms of then.
+func TestAnInvitationThatIsChangedBeforeItIsSentIsSent(t *testing.T) {
+	for name, do := range map[string]update{
+		"taken over": onboarding.Updating.TakeOver,
+		"edited": func(u onboarding.Updating, ctx context.Context, caller onboarding.Caller, id onboarding.ContactID, match onboarding.Match,
+			request string) (onboarding.Contact, error) {
+			return u.Edit(ctx, caller, id, match, request, onboarding.InvitationChange{FirstName: new("Anna")})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t)
+			s.invite("ann@example.com")
+			_, err := s.update("ann@example.com", do)
+			s.ok(err)
+			s.want("letters", len(s.mail()), 1)
+			s.box.failing(sendError(onboarding.SendLater))
+			s.invite("bob@example.com")
+			s.mail()
+			_, err = s.update("bob@example.com", do)
+			s.ok(err)
+			s.box.failing(nil)
+			s.advance(time.Hour)
+			_, err = s.redriving().Redrive(t.Context(), 10)
+			s.ok(err)
+			s.want("letters of what is tried again", len(s.mail()), 1)
+			s.ok(s.nothingOwed())
+		})
+	}
+}
