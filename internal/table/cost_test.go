@@ -192,3 +192,80 @@ func TestATextCostsSoManyCalls(t *testing.T) {
 			[]string{"UpdateItem", "GetItem", "GetItem", "UpdateItem", "UpdateItem", "UpdateItem", "UpdateItem"}}, // its number was counted before
 	})
 }
+
+// With some hundred people, what is done to one costs what it costs with none, and a list of fifty is one query.
+func TestAJobCostsAsManyCallsWithACrowd(t *testing.T) {
+	s := newStage(t)
+	d, g := s.department("Sales", onboarding.DepartmentID{}), s.group("Fair", true)
+	there := onboarding.Placement{Departments: []onboarding.DepartmentID{d.ID}, Groups: []onboarding.GroupID{g.ID}}
+	crowd := s.crowd(200, there)
+	into := func(c *onboarding.InviteCommand) { c.Placement = there }
+	token, plain := s.invited("placed@example.com", into), s.invited("plain@example.com")
+	several := s.invited("several@example.com", into, asAnAdmin)
+	inviter := s.caller(crowd[3].ID)
+	s.admin.Organization.Settings.WhoCanInvite = onboarding.EveryoneInvite
+	inviter.Organization = s.admin.Organization
+	s.inviteAs(inviter, "theirs@example.com")
+	placed, elsewhere := s.addition("placed@example.org"), []onboarding.DepartmentID{{}}
+	placed.Placement = there
+	list := func(f onboarding.PeopleFilter) costing {
+		f.Status = onboarding.MemberActive
+		return costing{func(store *table.Table) error {
+			all, next, err := store.ListMembers(t.Context(), acme, f, "", 50)
+			s.want("on the page", len(all), 50)
+			s.want("there is another", next != "", true)
+			return err
+		}, []string{"Query"}}
+	}
+	accept := func(token string) func(*table.Table) error {
+		return func(store *table.Table) error {
+			_, _, err := s.redeeming(store).Accept(t.Context(), acme, token, profile())
+			return err
+		}
+	}
+	s.costs(map[string]costing{
+		"accept":                 {accept(plain), []string{"BatchGetItem", "TransactWriteItems"}},
+		"accept into places":     {accept(token), []string{"BatchGetItem", "BatchGetItem", "TransactWriteItems"}},
+		"accept an admin's role": {accept(several), []string{"BatchGetItem", "BatchGetItem", "TransactWriteItems"}},
+		"add": {func(store *table.Table) error {
+			_, err := s.adding(store).Add(t.Context(), s.admin, s.addition("added@example.com"))
+			return err
+		}, []string{"GetItem", "UpdateItem", "TransactWriteItems"}},
+		"add into places": {func(store *table.Table) error {
+			_, err := s.adding(store).Add(t.Context(), s.admin, placed)
+			return err
+		}, []string{"GetItem", "BatchGetItem", "UpdateItem", "TransactWriteItems"}},
+		"edit": {func(store *table.Table) error {
+			_, err := s.managing(store).Edit(t.Context(), s.admin, crowd[0].ID, anyMember, s.request(), onboarding.MemberChange{JobTitle: new("Engineer")})
+			return err
+		}, []string{"GetItem", "TransactWriteItems"}},
+		"send elsewhere": {func(store *table.Table) error {
+			_, err := s.managing(store).Edit(t.Context(), s.admin, crowd[1].ID, anyMember, s.request(), onboarding.MemberChange{Departments: &elsewhere})
+			return err
+		}, []string{"GetItem", "BatchGetItem", "TransactWriteItems"}},
+		"dismiss": {func(store *table.Table) error {
+			_, err := s.managing(store).Dismiss(t.Context(), s.admin, crowd[2].ID, anyMember, s.request())
+			return err
+		}, []string{"GetItem", "TransactWriteItems", "Query"}},
+		"dismiss who invited one": {func(store *table.Table) error {
+			_, err := s.managing(store).Dismiss(t.Context(), s.admin, crowd[3].ID, anyMember, s.request())
+			return err
+		}, []string{"GetItem", "TransactWriteItems", "Query", "GetItem", "UpdateItem"}},
+		"list fifty, the newest":              list(onboarding.PeopleFilter{Sort: onboarding.NewestFirst}),
+		"list fifty, the oldest":              list(onboarding.PeopleFilter{Sort: onboarding.OldestFirst}),
+		"list fifty by name":                  list(onboarding.PeopleFilter{Sort: onboarding.ByName}),
+		"list fifty by name down":             list(onboarding.PeopleFilter{Sort: onboarding.ByNameDown}),
+		"list fifty of a department":          list(onboarding.PeopleFilter{Sort: onboarding.ByName, Department: &d.ID}),
+		"list fifty of a department, newest":  list(onboarding.PeopleFilter{Sort: onboarding.NewestFirst, Department: &d.ID}),
+		"list fifty of a group":               list(onboarding.PeopleFilter{Sort: onboarding.ByName, Group: &g.ID}),
+		"list fifty of a department's group":  list(onboarding.PeopleFilter{Sort: onboarding.ByName, Department: &d.ID, Group: &g.ID}),
+		"list fifty whom a guest sees":        list(onboarding.PeopleFilter{Sort: onboarding.ByName, Within: []onboarding.GroupID{g.ID}, Current: s.Now()}),
+		"list fifty by their type":            list(onboarding.PeopleFilter{Sort: onboarding.ByName, Type: onboarding.Employee}),
+		"list fifty of a department by words": list(onboarding.PeopleFilter{Sort: onboarding.ByName, Department: &d.ID, Words: []string{"lee"}}),
+		"count": {func(store *table.Table) error {
+			_, err := store.ReadCounts(t.Context(), acme)
+			return err
+		}, []string{"GetItem"}},
+	})
+	s.ok(s.tidy())
+}

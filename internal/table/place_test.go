@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+	"golang.org/x/sync/errgroup"
 
 	"latchkey/internal/onboarding"
 )
@@ -19,6 +20,8 @@ import (
 func (s *stage) crowd(n int, p onboarding.Placement, edits ...func(*onboarding.Member)) (all []onboarding.Member) {
 	s.t.Helper()
 	s.crowds++
+	var group errgroup.Group
+	group.SetLimit(8)
 	for i := range n {
 		m := s.admin.Member
 		m.ID, m.Role, m.Placement, m.Version = onboarding.NewMemberID(s.world()), onboarding.RoleMember, p, 1
@@ -27,12 +30,14 @@ func (s *stage) crowd(n int, p onboarding.Placement, edits ...func(*onboarding.M
 		for _, edit := range edits {
 			edit(&m)
 		}
-		a := s.address(m.Email)
-		s.ok(s.store.AddMember(s.t.Context(), onboarding.Addition{Member: m, Credentials: founded.credentials,
-			Contact: onboarding.Contact{ID: onboarding.NewContactID(founded.o.Salt, a), Address: a}, Actor: s.admin.Member.Actor(),
-			Message: onboarding.Message{ID: s.request(), Kind: onboarding.MessagePasswordReset, Locale: onboarding.English, At: s.Now()}, RequestID: s.request()}))
 		all = append(all, m)
+		a := s.address(m.Email)
+		addition := onboarding.Addition{Member: m, Credentials: founded.credentials,
+			Contact: onboarding.Contact{ID: onboarding.NewContactID(founded.o.Salt, a), Address: a}, Actor: s.admin.Member.Actor(),
+			Message: onboarding.Message{ID: s.request(), Kind: onboarding.MessagePasswordReset, Locale: onboarding.English, At: s.Now()}, RequestID: s.request()}
+		group.Go(func() error { return s.store.AddMember(s.t.Context(), addition) })
 	}
+	s.ok(group.Wait())
 	return all
 }
 
