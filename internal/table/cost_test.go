@@ -193,12 +193,12 @@ func TestATextCostsSoManyCalls(t *testing.T) {
 	})
 }
 
-// With some hundred people, what is done to one costs what it costs with none, and a list of fifty is one query.
+// With more than a hundred people, what is done to one costs what it costs with none, and a list of fifty is one query.
 func TestAJobCostsAsManyCallsWithACrowd(t *testing.T) {
 	s := newStage(t)
 	d, g := s.department("Sales", onboarding.DepartmentID{}), s.group("Fair", true)
 	there := onboarding.Placement{Departments: []onboarding.DepartmentID{d.ID}, Groups: []onboarding.GroupID{g.ID}}
-	crowd := s.crowd(200, there)
+	crowd := s.crowd(120, there)
 	into := func(c *onboarding.InviteCommand) { c.Placement = there }
 	token, plain := s.invited("placed@example.com", into), s.invited("plain@example.com")
 	several := s.invited("several@example.com", into, asAnAdmin)

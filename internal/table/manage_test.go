@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"latchkey/internal/onboarding"
 )
@@ -311,7 +312,7 @@ func (a *side) WriteContact(ctx context.Context, w onboarding.ContactWrite) erro
 	return a.Table.WriteContact(ctx, w)
 }
 
-// claimant is a member who signed in and asked for another address.
+// claimant is a member with a session, who asked for another address: the store's writes, without the wait for hashes.
 type claimant struct {
 	onboarding.Caller
 	old     string
@@ -321,13 +322,15 @@ type claimant struct {
 
 func (s *stage) claimant(address string) (c claimant) {
 	s.t.Helper()
-	c.old = s.crowd(1, in(onboarding.DepartmentID{}))[0].Email
-	var err error
-	c.Caller, c.session, err = s.signIn(c.old, password)
-	s.ok(err)
-	change, err := s.signingIn(s.store).ChangeContact(s.t.Context(), c.Caller, s.address(address), "", password)
-	s.ok(err)
-	c.code = s.keys.ContactCode(acme, c.Member.ID, change).Reveal()
+	m, now := s.crowd(1, in(onboarding.DepartmentID{}))[0], s.Now()
+	c.old, c.Caller = m.Email, s.caller(m.ID)
+	c.Session, c.session = onboarding.NewSession(s.world(), acme, m.ID, founded.credentials.Epoch)
+	s.ok(s.store.BeginSession(s.t.Context(), acme, c.Session))
+	change := onboarding.ContactChange{Address: s.address(address), Nonce: s.world().Nonce(), Key: s.keys.Current(), Round: 1, SentAt: now,
+		EndsAt: now.Add(10 * time.Minute)}
+	s.ok(s.store.OweContactCode(s.t.Context(), acme, m.ID, 0, change, onboarding.Message{ID: s.request(), Kind: onboarding.MessageContactCode,
+		Locale: onboarding.English, At: now, Round: 1}))
+	c.code = s.keys.ContactCode(acme, m.ID, change).Reveal()
 	return c
 }
 
@@ -425,6 +428,29 @@ func TestAnAddressClaimedWhileDismissedOpensNothing(t *testing.T) {
 				err = errors.Join(err, equal("a session", codeOf(opens), onboarding.Unauthenticated))
 			}
 			return err
+		}
+	})
+}
+
+func TestAnotherAddressAskedForTwiceAtOnceIsOneChange(t *testing.T) {
+	s := newStage(t)
+	race(s, func(address string) (move, move, func(error, error) error) {
+		c := s.caller(s.crowd(1, in(onboarding.DepartmentID{}))[0].ID)
+		asking := func(address string) move {
+			return func(a *side) error {
+				_, err := s.signingIn(a).ChangeContact(t.Context(), c, s.address(address), "", password)
+				return err
+			}
+		}
+		return asking("a-" + address), asking("b-" + address), func(first, second error) error {
+			want := "a-" + address
+			if first != nil {
+				want = "b-" + address
+			}
+			_, credentials, err := s.store.ReadCredentials(t.Context(), acme, c.Member.ID)
+			s.mail()
+			return errors.Join(err, oneWins(first, second, onboarding.Unavailable), equal("the address", credentials.Change.Address.Value, want),
+				equal("letters", s.lettersTo("a-"+address)+s.lettersTo("b-"+address), 1), equal("to it", s.lettersTo(want), 1))
 		}
 	})
 }

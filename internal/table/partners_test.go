@@ -46,12 +46,26 @@ func (s *stage) partners(n int, round string) (ids []onboarding.MemberID) {
 		s.ok(s.alone(s.dismissing(s.admin, p.Member)))
 	}
 	for i := range n {
-		address := fmt.Sprintf("p%d-%s@north.test", i, round)
-		s.ok(s.alone(s.accepting(s.invited(address, asPartner()))))
-		m, _ := s.who(address)
-		ids = append(ids, m.ID)
+		ids = append(ids, s.partner(fmt.Sprintf("p%d-%s@north.test", i, round)))
 	}
 	return ids
+}
+
+// partner invites an address of the firm north, and makes it a partner: the store's write, without the wait for a hash.
+func (s *stage) partner(address string) onboarding.MemberID {
+	s.t.Helper()
+	offer, err := s.redeeming(s.store).Open(s.t.Context(), acme, s.invited(address, asPartner()))
+	s.ok(err)
+	seen, err := s.store.ReadPartners(s.t.Context(), acme)
+	s.ok(err)
+	m, i := s.admin.Member, offer.Contact.Invitation
+	m.ID, m.Email, m.Type, m.Role, m.Firm = onboarding.NewMemberID(s.world()), address, onboarding.Partner, onboarding.RoleMember, i.Firm
+	m.Placement = onboarding.Placement{}
+	session, _ := onboarding.NewSession(s.world(), acme, m.ID, 1)
+	s.ok(s.store.Accept(s.t.Context(), onboarding.Acceptance{Organization: acme, Contact: offer.Contact, Inviter: i.Inviter, Member: m,
+		Credentials: founded.credentials, Session: session, Partner: &onboarding.PartnerEntry{Seen: seen, Firm: i.Firm, Domain: "north.test"},
+		At: s.Now()}))
+	return m.ID
 }
 
 // partnered says what is wrong with the partners, of whom there are to be n.
