@@ -159,7 +159,9 @@ func TestSoManySeatsAreTakenAsThereAre(t *testing.T) {
 			s.want("came in", stand, map[string]int{"active ": 1 + 5, "pending_approval seats_full": 15})
 			s.want("counted", s.counts(), onboarding.Counts{Active: 6, Waiting: 15, Seats: 6})
 			s.want("people of the department", len(s.people(d.ID)), 5)
-			s.ok(s.tidy())
+			if s.ok(s.tidy()); t.Failed() {
+				return
+			}
 			waits := slices.DeleteFunc(s.everybody(), func(m onboarding.Member) bool { return m.Status != onboarding.MemberPendingApproval })[0].ID
 			s.refused(s.alone(s.deciding(waits, true)), onboarding.SeatsFull)
 			leaves, err := s.store.ReadPlaced(t.Context(), acme, in(d.ID), 1)
@@ -406,6 +408,7 @@ func TestAnAddressClaimedWhileSomebodyComesWithItIsOneMembers(t *testing.T) {
 	}
 }
 
+// What was sent before somebody goes opens nothing, not even when they are let in again.
 func TestAnAddressClaimedWhileDismissedOpensNothing(t *testing.T) {
 	s := newStage(t)
 	race(s, func(address string) (move, move, func(error, error) error) {
@@ -415,19 +418,66 @@ func TestAnAddressClaimedWhileDismissedOpensNothing(t *testing.T) {
 			_, next, err = s.signingIn(a).VerifyContact(t.Context(), c.Caller, c.code)
 			return err
 		}
-		return claim, s.dismissing(s.admin, c.Member.ID), func(claimed, dismissed error) error {
+		var early bool // whether they went before the address was written
+		request := s.request()
+		dismiss := func(a *side) error {
+			_, err := s.managing(noting{a, func() { _, claimed := s.who(address); early = !claimed }}).Dismiss(t.Context(), s.admin, c.Member.ID,
+				anyMember, request)
+			return err
+		}
+		return claim, dismiss, func(claimed, dismissed error) error {
 			tokens := []onboarding.SessionToken{c.session}
-			if claimed == nil {
-				tokens = append(tokens, next)
-			} else {
+			if early {
 				claimed = equal("claiming", codeOf(claimed), onboarding.CodeExpired)
+			} else {
+				tokens = append(tokens, next)
 			}
 			err := errors.Join(claimed, dismissed, s.tidy(), equal("status", s.member(c.Member.ID).Status, onboarding.MemberDismissed))
+			_, again := s.managing(s.store).Rehire(t.Context(), s.admin, c.Member.ID, anyMember, s.request(), onboarding.Rehire{})
 			for _, token := range tokens {
 				_, opens := s.authenticate(token)
 				err = errors.Join(err, equal("a session", codeOf(opens), onboarding.Unauthenticated))
 			}
+			return errors.Join(err, again)
+		}
+	})
+}
+
+func TestAnAddressClaimedWhileAnotherIsAskedForIsOneOfThem(t *testing.T) {
+	s := newStage(t)
+	race(s, func(address string) (move, move, func(error, error) error) {
+		c := s.claimant(address)
+		s.advance(time.Minute)
+		ask := func(a *side) error {
+			_, err := s.signingIn(a).ChangeContact(t.Context(), c.Caller, s.address("b-"+address), "", password)
 			return err
+		}
+		return s.claiming(c), ask, func(claimed, asked error) error {
+			_, credentials, err := s.store.ReadCredentials(t.Context(), acme, c.Member.ID)
+			if claimed != nil {
+				claimed = errors.Join(equal("claiming", codeOf(claimed), onboarding.CodeExpired), s.has(c, address, false))
+			} else {
+				claimed = s.has(c, address, true)
+			}
+			return errors.Join(err, claimed, asked, equal("the round", credentials.Change.Round, 2),
+				equal("asked for", credentials.Change.Address.Value, "b-"+address))
+		}
+	})
+}
+
+func TestAnAddressClaimedWhileThePasswordIsChangedEndsTheSessionsOfBoth(t *testing.T) {
+	s := newStage(t)
+	race(s, func(address string) (move, move, func(error, error) error) {
+		c := s.claimant(address)
+		_, before, err := s.store.ReadCredentials(t.Context(), acme, c.Member.ID)
+		s.ok(err)
+		return s.claiming(c), s.changingPassword(c.Caller, another), func(claimed, changed error) error {
+			_, now, err := s.store.ReadCredentials(t.Context(), acme, c.Member.ID)
+			n := int64(2)
+			if changed != nil { // their session had ended by then
+				n, changed = 1, equal("changing", codeOf(changed), onboarding.Unauthenticated)
+			}
+			return errors.Join(err, claimed, changed, equal("epochs", now.Epoch-before.Epoch, n), equal("address", s.member(c.Member.ID).Email, address))
 		}
 	})
 }
