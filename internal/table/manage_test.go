@@ -159,7 +159,8 @@ func TestSoManySeatsAreTakenAsThereAre(t *testing.T) {
 			s.want("came in", stand, map[string]int{"active ": 1 + 5, "pending_approval seats_full": 15})
 			s.want("counted", s.counts(), onboarding.Counts{Active: 6, Waiting: 15, Seats: 6})
 			s.want("people of the department", len(s.people(d.ID)), 5)
-			if s.ok(s.tidy()); t.Failed() {
+			s.ok(s.tidy())
+			if t.Failed() {
 				return
 			}
 			waits := slices.DeleteFunc(s.everybody(), func(m onboarding.Member) bool { return m.Status != onboarding.MemberPendingApproval })[0].ID
@@ -206,6 +207,13 @@ func (n noting) WriteManaged(ctx context.Context, c onboarding.MemberWrite) erro
 	defer n.gate("WriteManaged")()
 	defer n.look()
 	return n.Table.WriteManaged(ctx, c)
+}
+
+// ListInvitedBy lets the other write first: what guards against somebody who went is not that their invitations are suspended.
+func (n noting) ListInvitedBy(ctx context.Context, org onboarding.OrganizationID, inviter onboarding.MemberID, now time.Time, after string,
+	limit int) ([]onboarding.Contact, string, error) {
+	<-n.other.done
+	return n.Table.ListInvitedBy(ctx, org, inviter, now, after, limit)
 }
 
 // inviter is an employee who has invited two others.
