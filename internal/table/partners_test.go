@@ -37,16 +37,20 @@ func asPartner(replaces ...onboarding.MemberID) func(*onboarding.InviteCommand) 
 	}
 }
 
-// partners dismisses the partners that there are, and lets n others in.
+// partners makes it n partners: those that there are, without some or with others.
 func (s *stage) partners(n int, round string) (ids []onboarding.MemberID) {
 	s.t.Helper()
 	now, err := s.store.ReadPartners(s.t.Context(), acme)
 	s.ok(err)
-	for _, p := range now.Members {
-		s.ok(s.alone(s.dismissing(s.admin, p.Member)))
+	for i, p := range now.Members {
+		if i < n {
+			ids = append(ids, p.Member)
+		} else {
+			s.ok(s.alone(s.dismissing(s.admin, p.Member)))
+		}
 	}
-	for i := range n {
-		ids = append(ids, s.partner(fmt.Sprintf("p%d-%s@north.test", i, round)))
+	for len(ids) < n {
+		ids = append(ids, s.partner(fmt.Sprintf("p%d-%s@north.test", len(ids), round)))
 	}
 	return ids
 }
@@ -161,6 +165,7 @@ func TestTheLastPlaceIsTakenOnceByPartnersWhoComeBack(t *testing.T) {
 	s.certified("north")
 	race(s, func(address string) (move, move, func(error, error) error) {
 		gone := s.partners(2, "gone-"+local(address))
+		s.partners(0, "")
 		s.partners(2, local(address))
 		rehiring := func(id onboarding.MemberID) move {
 			request := s.request()
