@@ -13,7 +13,8 @@ import (
 )
 
 // counter counts what a client asks of a table, and what DynamoDB would charge for it. DynamoDB Local's own figure is
-// wrong for transactions; so the requests are read, and the items that they write before and after, on another client.
+// wrong for transactions; so the requests are read, and the items that they write before and after, on another client. For
+// queries it is right, and is taken.
 type counter struct {
 	db     *dynamodb.Client
 	schema *dynamodb.CreateTableInput
@@ -45,6 +46,11 @@ func (c *counter) intercept(ctx context.Context, in middleware.InitializeInput, 
 	before, err := c.look(ctx, keys)
 	if err != nil {
 		return out, metadata, err
+	}
+	if asked, ok := in.Parameters.(*dynamodb.QueryInput); ok {
+		weighed := *asked
+		weighed.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal
+		in.Parameters = &weighed
 	}
 	out, metadata, failed := next.HandleInitialize(ctx, in)
 	after, err := c.look(ctx, keys)
@@ -157,19 +163,15 @@ func read(input, output any) float64 {
 			}
 		}
 		return n
-	case *dynamodb.QueryInput:
-		return readUnits(in.ConsistentRead, output.(*dynamodb.QueryOutput).Items...)
+	case *dynamodb.QueryInput: // what a filter keeps back was read too, and does not stand in the answer
+		return aws.ToFloat64(output.(*dynamodb.QueryOutput).ConsumedCapacity.CapacityUnits)
 	}
 	return 0
 }
 
-// readUnits is the cost of one read of these items: what a query finds is added up before it is rounded.
-func readUnits(consistent *bool, items ...map[string]types.AttributeValue) float64 {
-	n := 0
-	for _, item := range items {
-		n += size(item)
-	}
-	u := units(n, readUnit)
+// readUnits is the cost of one read of an item.
+func readUnits(consistent *bool, item map[string]types.AttributeValue) float64 {
+	u := units(size(item), readUnit)
 	if !aws.ToBool(consistent) {
 		u /= 2
 	}

@@ -1,6 +1,6 @@
 // Bench counts and times the jobs that matter, each beside the floor that it stands on, and holds them to their bounds.
 //
-// A file a theme: counted.go, init.go, invite.go, accept.go, list.go, parse.go and size.go have the rows; the others what
+// A file a theme: counted.go, init.go, invite.go, accept.go, list.go, people.go, parse.go and size.go have the rows; the others what
 // these need. DynamoDB Local is not DynamoDB: its times say what our own code adds, and nothing about AWS.
 package main
 
@@ -111,6 +111,7 @@ func measures() []measure {
 		{"resident", needs{programs: true}, memory, residentRows},
 	}
 	timed := needs{calm: true}
+	all = append(all, measure{"people", timed, memory, peopleRows})
 	for _, m := range []medium{memory, disk} {
 		all = append(all,
 			measure{"invite one, 1 worker, " + string(m), timed, m, inviteOne(1)},

@@ -59,6 +59,41 @@ func (s *site) record(ctx context.Context, j job, n int) ([]any, error) {
 	return inputs, nil
 }
 
+// ahead does a job n times but for its transactions, and answers the requests of each time. Making them does the job.
+func (s *site) ahead(ctx context.Context, j job, n int) (requests [][]any, err error) {
+	var mu sync.Mutex
+	var inputs []any
+	db := s.watched("ahead", func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (
+		out middleware.InitializeOutput, metadata middleware.Metadata, err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		switch asked := in.Parameters.(type) {
+		case *dynamodb.TransactWriteItemsInput:
+			inputs = append(inputs, asked)
+			out.Result = &dynamodb.TransactWriteItemsOutput{}
+			return out, metadata, nil
+		case *dynamodb.QueryInput: // whose next page is asked for by the same input
+			page := *asked
+			inputs = append(inputs, &page)
+		default:
+			inputs = append(inputs, asked)
+		}
+		return next.HandleInitialize(ctx, in)
+	})
+	handler, err := s.handler(j.function, db)
+	if err != nil {
+		return nil, err
+	}
+	events, err := j.events(ctx, s, n)
+	for _, event := range events {
+		if err := j.invoke(ctx, handler, event); err != nil {
+			return nil, err
+		}
+		requests, inputs = append(requests, inputs), nil
+	}
+	return requests, err
+}
+
 // itemOf is the item that a request puts, or nil.
 func itemOf(input any) attributes {
 	if put, ok := input.(*dynamodb.PutItemInput); ok {
@@ -112,8 +147,14 @@ func inserted(statement string) []string {
 // repeatRequest makes a recorded request once more.
 func repeatRequest(ctx context.Context, db *dynamodb.Client, input any) (err error) {
 	switch in := input.(type) {
+	case *dynamodb.GetItemInput:
+		_, err = db.GetItem(ctx, in)
 	case *dynamodb.BatchGetItemInput:
 		_, err = db.BatchGetItem(ctx, in)
+	case *dynamodb.QueryInput:
+		_, err = db.Query(ctx, in)
+	case *dynamodb.TransactWriteItemsInput:
+		_, err = db.TransactWriteItems(ctx, in)
 	case *dynamodb.UpdateItemInput:
 		_, err = db.UpdateItem(ctx, in)
 	case *dynamodb.PutItemInput:

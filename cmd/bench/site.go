@@ -42,6 +42,7 @@ type site struct {
 	token   string
 	pending int // how many invitations pend has made
 	members []string
+	crowd   crowd
 }
 
 // site starts a database on that medium and founds an organization there. It is nil for none. The caller closes it.
@@ -120,6 +121,10 @@ func (s *site) handler(function string, db *dynamodb.Client) (lambda.Handler, er
 		return lambdahttp.Handler(api.Approve(edge, s.world, store)), nil
 	case "configure":
 		return lambdahttp.Handler(api.Configure(edge, s.world, store, s.keys)), nil
+	case "add-user":
+		return lambdahttp.Handler(api.AddUser(edge, s.world, store, s.keys)), nil
+	case "update-user":
+		return lambdahttp.Handler(api.UpdateUser(edge, s.world, store)), nil
 	case "sign-in":
 		return lambdahttp.Handler(api.SignIn(edge, s.world, store, s.keys, s.texts(store))), nil
 	case "deliver":
