@@ -5,6 +5,12 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go/middleware"
+
+	"latchkey/internal/dynamolocal"
 	"latchkey/internal/dynamolocal/bulk"
 	"latchkey/internal/onboarding"
 )
@@ -28,6 +34,43 @@ var (
 	lastNames  = []string{"Abe", "Bäcker", "Čapek", "D'Arcy", "Eriksson", "Fernández", "Große", "Hopper", "Ito", "Jensen", "Kovač", "Lee",
 		"Müller", "Nguyễn", "O'Neill", "Popov", "Quist", "Rossi", "Şahin", "Tanaka", "Ümit", "van der Berg", "Wójcik", "Xu", "Yılmaz", "Žižek"}
 )
+
+// client is a client of the site's database that ends a page where DynamoDB does.
+func (s *site) client() *dynamodb.Client {
+	o := dynamolocal.Client(s.server.URL).Options()
+	o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error {
+		return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("page", s.endPage), middleware.After)
+	})
+	return dynamodb.New(o)
+}
+
+// endPage ends the pages of a query with a filter after 1 MB of what is read. DynamoDB Local measures what the filter lets
+// through, and reads on to the end.
+func (s *site) endPage(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (
+	middleware.InitializeOutput, middleware.Metadata, error) {
+	if asked, ok := in.Parameters.(*dynamodb.QueryInput); ok && s.perPage > 0 && asked.FilterExpression != nil && asked.Limit == nil {
+		ended := *asked
+		ended.Limit = aws.Int32(int32(s.perPage))
+		in.Parameters = &ended
+	}
+	return next.HandleInitialize(ctx, in)
+}
+
+// weigh looks how many members make 1 MB in an index.
+func (s *site) weigh(ctx context.Context) error {
+	out, err := s.db.Query(ctx, &dynamodb.QueryInput{TableName: aws.String(tableName), IndexName: aws.String("by_status"),
+		KeyConditionExpression:    aws.String("by_status_pk = :partition"),
+		ExpressionAttributeValues: attributes{":partition": &types.AttributeValueMemberS{Value: "ORG#" + organization + "#member#active"}}})
+	if err != nil {
+		return err
+	}
+	bytes := 0
+	for _, item := range out.Items {
+		bytes += size(item)
+	}
+	s.perPage = len(out.Items) * (1 << 20) / bytes
+	return nil
+}
 
 // structure makes departments below the root, and groups that admit guests.
 func (s *site) structure(ctx context.Context) error {

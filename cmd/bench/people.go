@@ -63,6 +63,9 @@ func peopleRows(ctx context.Context, l *lab, s *site) ([]row, error) {
 	if _, err := s.hire(ctx, size); err != nil {
 		return nil, err
 	}
+	if err := s.weigh(ctx); err != nil {
+		return nil, err
+	}
 	if _, err := s.pend(ctx, l.few(pendingInvitations)); err != nil {
 		return nil, err
 	}
@@ -96,7 +99,7 @@ func peopleRows(ctx context.Context, l *lab, s *site) ([]row, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", one.name, err)
 		}
-		c, err := s.besideItself(ctx, one.job, l.turns(n.calls), one.hashes)
+		c, err := s.besideItself(ctx, one.job, l.turns(n), one.hashes)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", one.name, err)
 		}
@@ -108,9 +111,9 @@ func peopleRows(ctx context.Context, l *lab, s *site) ([]row, error) {
 	return rows, nil
 }
 
-// turns is the plan for one of many rows, of which few ask more than some calls.
-func (l *lab) turns(calls int) plan {
-	p := plan{max(1, 40/calls), 1, time.Second, 4 * time.Second}
+// turns is the plan for one of many rows: the more a job reads, the fewer of it.
+func (l *lab) turns(n counts) plan {
+	p := plan{max(2, min(20, int(400/n.reads))), 1, time.Second, 4 * time.Second}
 	if l.quick {
 		p = plan{2, 1, 0, 0}
 	}

@@ -14,8 +14,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go/middleware"
-
-	"latchkey/internal/dynamolocal"
 )
 
 // The floor of a job is its own requests without the job: they are recorded once, and made again by a client alone.
@@ -25,7 +23,7 @@ type attributes = map[string]types.AttributeValue
 // watched is a client for the site whose every call passes through f.
 func (s *site) watched(id string, f func(context.Context, middleware.InitializeInput, middleware.InitializeHandler) (
 	middleware.InitializeOutput, middleware.Metadata, error)) *dynamodb.Client {
-	o := dynamolocal.Client(s.server.URL).Options()
+	o := s.client().Options()
 	o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error {
 		return stack.Initialize.Add(middleware.InitializeMiddlewareFunc(id, f), middleware.Before)
 	})

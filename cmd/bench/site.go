@@ -43,10 +43,12 @@ type site struct {
 	pending int // how many invitations pend has made
 	members []string
 	crowd   crowd
+	perPage int // how many members DynamoDB reads before a page ends; 0 while that is not asked
 }
 
-// site starts a database on that medium and founds an organization there. It is nil for none. The caller closes it.
-func (l *lab) site(ctx context.Context, m medium) (s *site, err error) {
+// site starts a database on that medium and founds an organization there, in a table changed by edits. It is nil for none. The
+// caller closes it.
+func (l *lab) site(ctx context.Context, m medium, edits ...func(*dynamodb.CreateTableInput)) (s *site, err error) {
 	if m == none {
 		return nil, nil
 	}
@@ -65,12 +67,15 @@ func (l *lab) site(ctx context.Context, m medium) (s *site, err error) {
 	if s.server, err = dynamolocal.Start(ctx, o); err != nil {
 		return nil, err
 	}
-	s.db = dynamolocal.Client(s.server.URL)
+	s.db = s.client()
 	template, err := l.template()
 	if err != nil {
 		return nil, err
 	}
 	s.schema = template.Table.CreateInput(tableName)
+	for _, edit := range edits {
+		edit(s.schema)
+	}
 	if err := dynamolocal.CreateTable(ctx, s.db, s.schema); err != nil {
 		return nil, err
 	}
