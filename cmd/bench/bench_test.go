@@ -13,6 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"latchkey/internal/onboarding"
 )
 
 func TestTheCounter(t *testing.T) {
@@ -201,6 +203,50 @@ func whatCannotBeCountedIsAnError(t *testing.T, s *site) {
 	}
 }
 
+// What is hired at once is counted and placed as if it had come one by one.
+func TestTheCrowdAddsUp(t *testing.T) {
+	l, err := openLab(options{quick: true}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(l.close)
+	s, err := l.site(t.Context(), memory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.close)
+	for range 2 {
+		if _, err := s.hire(t.Context(), 120); err != nil {
+			t.Fatal(err)
+		}
+	}
+	was, is, err := s.store(s.db).Recount(t.Context(), s.org.ID)
+	if err != nil || was != is || is.Active != 229 || is.Dismissed != 6 || is.PendingActivation != 6 || is.Seats != 235 {
+		t.Errorf("counted %+v, and then %+v, %v", was, is, err)
+	}
+	all, err := s.store(s.db).ReadDepartments(t.Context(), s.org.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range all {
+		n := 0
+		for _, status := range []onboarding.MemberStatus{onboarding.MemberActive, onboarding.MemberPendingActivation} {
+			people, _, err := s.store(s.db).ListMembers(t.Context(), s.org.ID,
+				onboarding.PeopleFilter{Status: status, Department: &d.ID, Sort: onboarding.ByName}, "", 200)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n += len(people)
+		}
+		if n == 0 || n != d.Members {
+			t.Errorf("%d stand in %s, and %d are counted", n, d.ID, d.Members)
+		}
+	}
+	if len(all) != departments+1 {
+		t.Errorf("%d departments", len(all))
+	}
+}
+
 func TestSizesOfValues(t *testing.T) {
 	for _, c := range []struct {
 		value types.AttributeValue
@@ -262,8 +308,14 @@ func TestAMissedBoundIsLoudAndNoError(t *testing.T) {
 }
 
 func TestTheCountedRowsHoldTheirBounds(t *testing.T) {
+	for _, name := range []string{"counted", "people"} {
+		t.Run(name, func(t *testing.T) { countedRowsHoldTheirBounds(t, name) })
+	}
+}
+
+func countedRowsHoldTheirBounds(t *testing.T, name string) {
 	var out, progress bytes.Buffer
-	o, err := parse(strings.Fields("-quick -run ^counted$"), &progress)
+	o, err := parse(strings.Fields("-quick -run ^"+name+"$"), &progress)
 	if err != nil {
 		t.Fatal(err)
 	}

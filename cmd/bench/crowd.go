@@ -26,6 +26,7 @@ type crowd struct {
 	departments []onboarding.DepartmentID
 	groups      []onboarding.GroupID
 	size        int
+	address     string // of one who is active
 	password    onboarding.PasswordHash
 }
 
@@ -113,7 +114,9 @@ func (s *site) hire(ctx context.Context, n int) ([]onboarding.Member, error) {
 	for i := range hired {
 		m := s.person(s.crowd.size)
 		login := m.Login()
-		hired[i] = m
+		if hired[i] = m; m.Status == onboarding.MemberActive {
+			s.crowd.address = login.Value
+		}
 		s.crowd.size++
 		err := store.AddMember(ctx, onboarding.Addition{
 			Member: m, Credentials: onboarding.Credentials{Password: s.crowd.password, Epoch: 1},

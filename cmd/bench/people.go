@@ -89,6 +89,7 @@ func peopleRows(ctx context.Context, l *lab, s *site) ([]row, error) {
 		{listOf("50 guests", 50, asking("member_type", "guest")), nil, false},
 		{listOf("50 of a department, newest first", 50, newest), nil, false},
 		{listOf("whom a word finds once", 1, asking("q", rareName)), nil, false},
+		{listOf("the one of an address", 1, func(s *site) url.Values { return url.Values{"q": {s.crowd.address}} }), exactly("calls", 3), false},
 		{countJob, exactly("calls", 3), false},
 		{addJob, exactly("calls", 5), true},
 		{dismissJob, exactly("calls", 4), false},
