@@ -23,6 +23,7 @@ func countedRows(ctx context.Context, _ *lab, s *site) ([]row, error) {
 		{joinJob, exactly("calls", 5)},
 		{verifyJob, exactly("calls", 6)},
 		{approveJob, exactly("calls", 3)},
+		{addJob, exactly("calls", 4)},
 		{copyLinkJob, exactly("calls", 2)},
 		{deliverJob, nil},
 	} {
