@@ -43,7 +43,7 @@ func TestASessionThatHasEndedChangesNoAddress(t *testing.T) {
 func TestAPartnerKeepsToTheirFirmsDomains(t *testing.T) {
 	s := newStage(t)
 	s.certify()
-	pam := s.partner("pam@firm.example")
+	pam := s.joinAsPartner("pam@firm.example")
 	_, err := s.signingIn(s.store).ChangeContact(t.Context(), pam, s.address("pam@elsewhere.example"), "", password)
 	s.refused(err, onboarding.Invalid)
 	code := s.contactCode(pam, "pamela@firm.example")

@@ -205,7 +205,7 @@ func TestAJobCostsAsManyCallsWithACrowd(t *testing.T) {
 	inviter := s.caller(crowd[3].ID)
 	s.admin.Organization.Settings.WhoCanInvite = onboarding.EveryoneInvite
 	inviter.Organization = s.admin.Organization
-	s.inviteAs(inviter, "theirs@example.com")
+	s.inviteAs(inviter, "theirs@example.com", into)
 	placed, elsewhere := s.addition("placed@example.org"), []onboarding.DepartmentID{{}}
 	placed.Placement = there
 	list := func(f onboarding.PeopleFilter) costing {

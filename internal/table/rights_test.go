@@ -8,10 +8,6 @@ import (
 	"latchkey/internal/onboarding"
 )
 
-func (s *stage) managing(store onboarding.ManageStore) onboarding.Managing {
-	return onboarding.Managing{World: s.world(), Store: store}
-}
-
 func (s *stage) edit(caller onboarding.Caller, id onboarding.MemberID, c onboarding.MemberChange) (onboarding.Member, error) {
 	return s.managing(s.store).Edit(s.t.Context(), caller, id, anyMember, s.request(), c)
 }
@@ -36,8 +32,8 @@ func TestNobodyTakesTheirOwnRoleBack(t *testing.T) {
 	s.ok(err)
 }
 
-// partner invites somebody of the certified firm, who accepts.
-func (s *stage) partner(address string, edits ...func(*onboarding.InviteCommand)) onboarding.Caller {
+// joinAsPartner invites somebody of the certified firm, who accepts.
+func (s *stage) joinAsPartner(address string, edits ...func(*onboarding.InviteCommand)) onboarding.Caller {
 	s.t.Helper()
 	token := s.invited(address, append(edits, asAPartner)...)
 	caller, _, err := s.redeeming(s.store).Accept(s.t.Context(), acme, token, profile())
@@ -57,7 +53,7 @@ func (s *stage) certify() {
 func TestAPartnerHandsTheirPlaceOn(t *testing.T) {
 	s := newStage(t)
 	s.certify()
-	pam := s.partner("pam@firm.example")
+	pam := s.joinAsPartner("pam@firm.example")
 	r := s.inviteAs(pam, "pat@firm.example", asAPartner, func(c *onboarding.InviteCommand) { c.Replaces = pam.Member.ID })
 	if r.Verdict != onboarding.Created {
 		t.Fatalf("%s, %s", r.Verdict, r.Reason)
@@ -78,28 +74,10 @@ func TestAPartnerHandsTheirPlaceOn(t *testing.T) {
 	}
 }
 
-func (s *stage) structuring() onboarding.Structuring {
-	return onboarding.Structuring{World: s.world(), Store: s.store}
-}
-
-func (s *stage) group(name string, guests bool) onboarding.Group {
-	s.t.Helper()
-	g, err := s.structuring().CreateGroup(s.t.Context(), s.admin, onboarding.GroupChange{Name: &name, AllowsGuests: &guests}, s.request())
-	s.ok(err)
-	return g
-}
-
-func (s *stage) department(name string) onboarding.Department {
-	s.t.Helper()
-	d, err := s.structuring().CreateDepartment(s.t.Context(), s.admin, onboarding.DepartmentChange{Name: &name}, s.request())
-	s.ok(err)
-	return d
-}
-
 // Whoever names no department puts people at the root, which a member below it may not.
 func TestNobodyPutsPeopleAboveThemselvesByNamingNoPlace(t *testing.T) {
 	s := newStage(t, everyoneInvites)
-	research, bob := s.department("Research"), s.join("bob@example.com")
+	research, bob := s.department("Research", onboarding.DepartmentID{}), s.join("bob@example.com")
 	_, err := s.edit(s.admin, bob.Member.ID, onboarding.MemberChange{Departments: &[]onboarding.DepartmentID{research.ID}})
 	s.ok(err)
 	bob = s.caller(bob.Member.ID)
