@@ -84,6 +84,9 @@ func (u Managing) Edit(ctx context.Context, caller Caller, id MemberID, match Me
 	if own := id == caller.Member.ID && c.own(); !own && !caller.Rights().Manage {
 		return Member{}, errNobody()
 	}
+	if err := joinFields(kept("/first_name", c.FirstName), kept("/last_name", c.LastName)); err != nil {
+		return Member{}, err
+	}
 	return u.change(ctx, caller, id, match, requestID, func(caller Caller, m Member) (MemberWrite, error) {
 		if m.Status == MemberDismissed {
 			return MemberWrite{}, Refuse(Conflict, "This member was dismissed. Let them in again first.")
@@ -106,6 +109,14 @@ func (u Managing) Edit(ctx context.Context, caller Caller, id MemberID, match Me
 		err := u.settle(ctx, caller, m, &next, c.Departments, c.Groups)
 		return MemberWrite{After: next, EndSessions: next.Role != m.Role}, err
 	})
+}
+
+// kept refuses to take a name away: everybody has both.
+func kept(pointer string, name *string) error {
+	if name != nil && *name == "" {
+		return InvalidField(pointer, "required", "This is required.")
+	}
+	return nil
 }
 
 // settle puts a member where they are to stand, and asks the policy about all that they become. Where no place is named, they
