@@ -19,6 +19,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -52,6 +53,7 @@ func TestStories(t *testing.T) {
 			e.Values[storyKey{}] = s
 			e.Setenv("PASSWORD", password)
 			e.Setenv("SECRET", secret)
+			e.Setenv("TOMORROW", onboarding.FormatTime(time.Now().AddDate(0, 0, 1)))
 			e.Defer(s.tableHoldsNoSecret)
 			return nil
 		},
@@ -107,6 +109,8 @@ var words = map[string]func(ts *testscript.TestScript, neg bool, args []string){
 	"sign-in": word((*story).signIn),
 	// session NAME keeps the session that the last answer began.
 	"session": word((*story).session),
+	// key NAME ORGANIZATION keeps the API key that the last answer made.
+	"key": word((*story).key),
 	// call METHOD PATH [-as NAME] [-header NAME:VALUE] [-gateway] [field ...] sends a request and prints the answer.
 	// With -gateway, the answer may be one of the gateway itself, which openapi.yaml does not describe.
 	"call": word((*story).call),

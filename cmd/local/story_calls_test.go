@@ -187,8 +187,18 @@ func (s *story) signIn(ts *testscript.TestScript, args []string) {
 
 func (s *story) session(ts *testscript.TestScript, args []string) {
 	need(ts, args, 1)
-	s.tokens[args[0]], s.homes[args[0]] = s.text(ts, ".token"), s.text(ts, ".member.organization_id")
-	s.secrets = append(s.secrets, s.tokens[args[0]])
+	s.bear(args[0], s.text(ts, ".token"), s.text(ts, ".member.organization_id"))
+}
+
+func (s *story) key(ts *testscript.TestScript, args []string) {
+	need(ts, args, 2)
+	s.bear(args[0], s.text(ts, ".token"), args[1])
+}
+
+// bear keeps what commands show -as name.
+func (s *story) bear(name, token, org string) {
+	s.tokens[name], s.homes[name] = token, org
+	s.secrets = append(s.secrets, token)
 }
 
 func (s *story) invite(ts *testscript.TestScript, args []string) {

@@ -124,7 +124,17 @@ func (u Keying) Delete(ctx context.Context, caller Caller, id APIKeyID) error {
 	if err := caller.mayKey(); err != nil {
 		return err
 	}
-	err := u.Store.DeleteAPIKey(ctx, caller.Organization.ID, id)
+	org := caller.Organization.ID
+	if caller.Member.Type == Partner { // who has an administrator's rights, except over administrators
+		there, err := u.Store.ListAPIKeys(ctx, org)
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(there, func(k APIKey) bool { return k.ID == id && k.Owner != caller.Member.ID }) {
+			return Refuse(Forbidden, "A certified partner removes their own API keys alone.")
+		}
+	}
+	err := u.Store.DeleteAPIKey(ctx, org, id)
 	if errors.Is(err, ErrNotFound) {
 		return Refuse(NotFound, "There is no such API key.")
 	}
