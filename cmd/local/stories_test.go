@@ -129,6 +129,8 @@ var words = map[string]func(ts *testscript.TestScript, neg bool, args []string){
 	"until": word((*story).until),
 	// pages PATH -as NAME follows next_cursor to the end, and prints how many items and pages there are.
 	"pages": word((*story).pages),
+	// export PATH -as NAME follows the header Link to the end, and prints the pages one behind the other, and how many there are.
+	"export": word((*story).export),
 	// crowd N FILE -as NAME invites N people at once. Each line of FILE is a verdict and a recipient; the others are
 	// p1@crowd.example and so on, and all new. Prints the summary.
 	"crowd": word((*story).crowd),

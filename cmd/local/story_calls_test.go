@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -329,6 +330,31 @@ func (s *story) pages(ts *testscript.TestScript, args []string) {
 		}
 	}
 	fmt.Fprintf(ts.Stdout(), "%d items, %d pages\n", len(seen), n)
+}
+
+var nextPage = regexp.MustCompile(`^<https?://[^/]+(/[^>]+)>; rel="next"$`)
+
+func (s *story) export(ts *testscript.TestScript, args []string) {
+	need(ts, args, 3)
+	n, file := 0, []byte{}
+	for next := args[0]; next != ""; n++ {
+		s.call(ts, append([]string{"GET", next}, args[1:]...))
+		s.status(ts, []string{"200"})
+		file, next = append(file, s.last.body...), ""
+		if link := s.last.header.Get("Link"); link != "" {
+			at := nextPage.FindStringSubmatch(link)
+			if at == nil {
+				ts.Fatalf("the next page is at %q", link)
+			}
+			next = at[1]
+		}
+	}
+	rows, err := csv.NewReader(bytes.NewReader(file)).ReadAll()
+	ts.Check(err)
+	for _, row := range rows {
+		fmt.Fprintln(ts.Stdout(), strings.Join(row[1:], " | "))
+	}
+	fmt.Fprintf(ts.Stdout(), "%d rows, %d pages\n", len(rows), n)
 }
 
 func (s *story) crowd(ts *testscript.TestScript, args []string) {
