@@ -38,11 +38,11 @@ type movement struct {
 	org   onboarding.OrganizationID
 	delta map[string]int
 	new   map[string]bool    // places that somebody comes into
-	left  map[string]textSet // who leaves, by place
+	led   map[string]textSet // who leads them no more
 }
 
 func newMovement(org onboarding.OrganizationID) *movement {
-	return &movement{org: org, delta: map[string]int{}, new: map[string]bool{}, left: map[string]textSet{}}
+	return &movement{org: org, delta: map[string]int{}, new: map[string]bool{}, led: map[string]textSet{}}
 }
 
 // stand puts a member where they stand after a change, and takes them out of where they stood before it.
@@ -52,9 +52,15 @@ func (t *Table) stand(before, after onboarding.Member, moved *movement) (steps [
 		gone := placedKey(place, before)
 		if !slices.Contains(entered, place) {
 			moved.delta[place]--
-			moved.left[place] = append(moved.left[place], after.ID.Key())
-		} else if placedKey(place, after) == gone {
-			continue // written over below
+			moved.led[place] = append(moved.led[place], after.ID.Key())
+		} else {
+			if after.Type == onboarding.Guest && before.Type != onboarding.Guest {
+				moved.delta[place] += 0
+				moved.led[place] = append(moved.led[place], after.ID.Key())
+			}
+			if placedKey(place, after) == gone {
+				continue // written over below
+			}
 		}
 		steps = append(steps, step{write: types.TransactWriteItem{Delete: &types.Delete{TableName: &t.name, Key: gone.attributes()}}})
 	}
@@ -74,16 +80,16 @@ func (t *Table) stand(before, after onboarding.Member, moved *movement) (steps [
 }
 
 // count counts who came into each place and who left it. A place that has gone meanwhile, or is being removed, takes nobody
-// in: ErrPlaceGone. The root department is there from the start. Whoever leaves a place leads it no more.
+// in: ErrPlaceGone. The root department is there from the start. Whoever leaves a place, or becomes a guest, leads it no more.
 func (t *Table) count(moved *movement) (steps []step, err error) {
 	for _, place := range slices.Sorted(maps.Keys(moved.delta)) {
 		write := change{key: placeItem(moved.org, place), set: "ADD #members :n", vals: map[string]any{":n": moved.delta[place]}}
 		if moved.new[place] && place != atDepartment(onboarding.DepartmentID{}) {
 			write.condition = "attribute_exists(#name) AND attribute_not_exists(#closing)"
 		}
-		if left := moved.left[place]; len(left) > 0 {
-			write.set += " DELETE #leaders :left"
-			write.vals[":left"] = left
+		if led := moved.led[place]; len(led) > 0 {
+			write.set += " DELETE #leaders :led"
+			write.vals[":led"] = led
 		}
 		s, err := t.updateStep(write, onboarding.ErrPlaceGone)
 		if err != nil {

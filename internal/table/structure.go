@@ -202,15 +202,15 @@ func (t *Table) structureStep(org onboarding.OrganizationID, seen int64) (step, 
 	return t.updateStep(write, onboarding.ErrConflict)
 }
 
-// leadSteps hold that those who lead a place stand there. list is the member's list that names it.
+// leadSteps hold that those who lead a place stand there, and are no guests. list is the member's list that names it.
 func (t *Table) leadSteps(org onboarding.OrganizationID, leaders []onboarding.MemberID, list, place string) (steps []func() (step, error)) {
 	for _, id := range leaders {
 		steps = append(steps, func() (step, error) {
 			return t.checkStep(change{
 				key:       memberKey(org, id),
-				condition: "contains(#member." + list + ", :place) AND #member.#status IN (:active, :activating)",
+				condition: "contains(#member." + list + ", :place) AND #member.#status IN (:active, :activating) AND #member.#type <> :guest",
 				vals: map[string]any{":place": place, ":active": onboarding.MemberActive,
-					":activating": onboarding.MemberPendingActivation},
+					":activating": onboarding.MemberPendingActivation, ":guest": onboarding.Guest},
 			}, onboarding.ErrConflict)
 		})
 	}
@@ -317,17 +317,20 @@ func onePlace(org onboarding.OrganizationID, p onboarding.Placement) (string, ke
 // ReadPlaced answers some of those who stand in a place, as they are. Who has left it meanwhile is not among them.
 func (t *Table) ReadPlaced(ctx context.Context, org onboarding.OrganizationID, place onboarding.Placement, limit int) (all []onboarding.Member, err error) {
 	at, _ := onePlace(org, place)
-	got, err := t.db.Query(ctx, &dynamodb.QueryInput{
+	pages := dynamodb.NewQueryPaginator(t.db, &dynamodb.QueryInput{
 		TableName: &t.name, ConsistentRead: aws.Bool(true), Limit: aws.Int32(int32(limit)), ProjectionExpression: aws.String("member_id"),
 		KeyConditionExpression:    aws.String("PK = :partition AND begins_with(SK, :place)"),
 		ExpressionAttributeValues: attributes{":partition": text(partition(org)), ":place": text(at)},
 	})
-	if err != nil {
-		return nil, fault("query "+placePrefix, err)
-	}
 	var keys []key
-	for _, item := range got.Items {
-		keys = append(keys, key{partition(org), memberPrefix + textOf(item["member_id"])})
+	for pages.HasMorePages() && len(keys) < limit { // a page ends at 1 MB as well
+		got, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fault("query "+placePrefix, err)
+		}
+		for _, item := range got.Items {
+			keys = append(keys, key{partition(org), memberPrefix + textOf(item["member_id"])})
+		}
 	}
 	for chunk := range slices.Chunk(keys, getsPerBatch) {
 		found, err := t.batchGet(ctx, chunk...)
@@ -389,7 +392,7 @@ func (m *movement) add(other *movement) {
 	for place, n := range other.delta {
 		m.delta[place] += n
 		m.new[place] = m.new[place] || other.new[place]
-		m.left[place] = append(m.left[place], other.left[place]...)
+		m.led[place] = append(m.led[place], other.led[place]...)
 	}
 }
 

@@ -2,6 +2,7 @@ package table_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -86,6 +87,14 @@ func (s *stage) heading(id onboarding.DepartmentID, heads ...onboarding.MemberID
 	request := s.request()
 	return func(a *side) error {
 		_, err := s.structuring(a).ChangeDepartment(s.t.Context(), s.admin, id, anyDepartment, request, onboarding.DepartmentChange{Heads: &heads})
+		return err
+	}
+}
+
+func (s *stage) owning(id onboarding.GroupID, owners ...onboarding.MemberID) move {
+	request := s.request()
+	return func(a *side) error {
+		_, err := s.structuring(a).ChangeGroup(s.t.Context(), s.admin, id, anyGroup, request, onboarding.GroupChange{Owners: &owners})
 		return err
 	}
 }
@@ -203,6 +212,21 @@ func TestALeaderWhoLeavesAtOnceLeadsNothing(t *testing.T) {
 				headed = equal("heading", fieldOf(headed), "/head_ids/0 not_there")
 			}
 			return errors.Join(err, headed, dismissed, s.tidy(), equal("heads", len(structure.Departments[d.ID].Heads), 0))
+		}
+	})
+}
+
+func TestAGuestOwnsNoGroup(t *testing.T) {
+	s := newStage(t)
+	race(s, func(address string) (move, move, func(error, error) error) {
+		g := s.group(address, true)
+		id := s.crowd(1, onboarding.Placement{Departments: []onboarding.DepartmentID{{}}, Groups: []onboarding.GroupID{g.ID}})[0].ID
+		return s.owning(g.ID, id), s.converting(s.admin, id, g.ID), func(owned, converted error) error {
+			structure, err := s.store.ReadStructure(t.Context(), acme)
+			if owned != nil {
+				owned = equal("owning", fieldOf(owned), "/owner_ids/0 not_there")
+			}
+			return errors.Join(err, owned, converted, s.tidy(), equal("owners", len(structure.Groups[g.ID].Owners), 0))
 		}
 	})
 }
@@ -370,6 +394,38 @@ func TestMovedOutWhileDismissedStaysDismissed(t *testing.T) {
 			return errors.Join(dismissed, removed, s.tidy(), equal("status", s.member(id).Status, onboarding.MemberDismissed))
 		}
 	}, "CloseDepartment")
+}
+
+// What stands in a place is more than one read answers, where many do.
+func TestTheLastOfManyInAGroupIsLookedAt(t *testing.T) {
+	s := newStage(t)
+	g := s.group("Fair", true)
+	place := onboarding.Placement{Groups: []onboarding.GroupID{g.ID}}
+	s.crowd(9, onboarding.Placement{Departments: []onboarding.DepartmentID{{}}, Groups: place.Groups})
+	s.crowd(1, place, func(m *onboarding.Member) { m.Type, m.LastName = onboarding.Guest, "Zuse" })
+	store, _ := s.over(func(c call) (*http.Response, bool, error) {
+		if c.Operation != "Query" {
+			return nil, false, nil
+		}
+		var in map[string]any
+		if err := json.Unmarshal(c.Body, &in); err != nil {
+			return nil, true, err
+		}
+		in["Limit"] = 4
+		body, err := json.Marshal(in)
+		if err != nil {
+			return nil, true, err
+		}
+		answer, err := c.Do(body)
+		return answer, true, err
+	})
+	_, err := s.structuring(store).RemoveGroup(t.Context(), s.admin, g.ID, anyGroup)
+	s.refused(err, onboarding.Conflict)
+	s.ok(s.tidy())
+	s.want("still there", s.item("GROUP#"+g.ID.Key()) != nil, true)
+	structure, err := s.store.ReadStructure(t.Context(), acme)
+	s.ok(err)
+	s.want("is being removed", structure.Groups[g.ID].Closing, false)
 }
 
 // A guest is not left without a group, whoever comes while one is removed.
