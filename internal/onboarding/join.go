@@ -180,16 +180,19 @@ func (l InviteLink) caseOf(owner Actor, a Address, places []Place) Case {
 func (o *OpenLink) judge(ctx context.Context, store offerReader, reread bool) (err error) {
 	l, org := o.Link, o.Organization.ID
 	owner := l.Owner.asMember(org)
-	if o.owner = l.Owner; !l.Owner.Itself && (reread || !l.Placement.IsZero() && !l.Owner.admin()) {
+	stands := l.Offer.stands(l.Placement)
+	if o.owner = l.Owner; !l.Owner.Itself && (reread || stands && !l.Owner.admin()) {
 		if owner, err = memberNow(ctx, store, org, l.Owner.ID); err != nil {
 			return err
 		}
 		o.owner = owner.Actor()
 	}
-	if o.seen = 0; !l.Placement.IsZero() && !o.owner.admin() {
+	if o.seen = 0; stands && !o.owner.admin() {
 		o.seen = owner.Version
 	}
-	o.standing, err = stand(ctx, store, owner, l.Placement)
+	if o.standing, err = stand(ctx, store, owner, l.Placement); err == nil && len(l.Placement.Departments) == 0 {
+		o.standing.Places = owner.judged(l.Offer, o.standing.Places)
+	}
 	return err
 }
 

@@ -185,7 +185,8 @@ type offerReader interface {
 // holds that they are so still. Unless reread is set, they are looked up where it does not, or where it matters where they stand.
 func (o OpenOffer) weigh(ctx context.Context, store offerReader, now time.Time, reread bool) (w weighed, err error) {
 	i, org := o.Contact.Invitation, o.Organization.ID
-	copied := !reread && (i.Placement.IsZero() || i.Inviter.admin())
+	offer := Offer{i.MemberType, i.Role}
+	copied := !reread && (i.Inviter.admin() || !offer.stands(i.Placement))
 	inviter := i.Inviter.asMember(org)
 	if !copied {
 		if inviter, err = memberNow(ctx, store, org, i.Inviter.ID); err != nil {
@@ -193,11 +194,14 @@ func (o OpenOffer) weigh(ctx context.Context, store offerReader, now time.Time, 
 		}
 	}
 	w.inviter = inviter.Actor()
-	if !i.Placement.IsZero() && !w.inviter.admin() {
+	if offer.stands(i.Placement) && !w.inviter.admin() {
 		w.seen = inviter.Version
 	}
 	if w.standing, err = stand(ctx, store, inviter, i.Placement); err != nil {
 		return w, err
+	}
+	if len(i.Placement.Departments) == 0 { // else the root is where they come because what was named has gone
+		w.standing.Places = inviter.judged(offer, w.standing.Places)
 	}
 	if i.MemberType == Partner {
 		e, err := enterPartners(ctx, store, org, o.Contact.Address, i.Replaces)

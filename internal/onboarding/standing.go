@@ -58,6 +58,9 @@ func stand(ctx context.Context, store PlaceReader, actor Member, p Placement) (s
 	return s, nil
 }
 
+// stands reports whether the offer puts anybody anywhere: an employee comes to the root where nothing is named.
+func (o Offer) stands(p Placement) bool { return o.Type == Employee || !p.IsZero() }
+
 // judged are the places of an offer that a member makes, as the policy judges them: an employee who is put into no department
 // comes to the root. Whoever stands in none themselves is from before there were any.
 func (m Member) judged(o Offer, places []Place) []Place {
