@@ -120,6 +120,7 @@ type JoinStore interface {
 	Accept(ctx context.Context, a Acceptance) error
 	PlaceReader
 	PartnerReader
+	SuspendStore
 }
 
 // ErrJoinUsed is what a store answers where a join was verified before.

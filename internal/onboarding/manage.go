@@ -5,16 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 )
 
-const (
-	manageAttempts  = 5
-	suspendWorkers  = 16
-	suspendAtOnce   = 200 // invitations that are read to be suspended
-	suspensionRests = 5 * time.Second
-)
+const manageAttempts = 5
 
 // ManageStore is what changing members asks of the table.
 type ManageStore interface {
@@ -25,15 +18,10 @@ type ManageStore interface {
 	// answers ErrConflict where the member is otherwise by now, ErrInviterChanged where the actor is, ErrPlaceGone, ErrSeatsFull,
 	// ErrPartnersChanged, and ErrLastAdministrator.
 	WriteManaged(ctx context.Context, c MemberWrite) error
-	// ListInvitedBy answers some of the pending invitations of an inviter, and where the next ones begin, or nothing.
-	ListInvitedBy(ctx context.Context, org OrganizationID, inviter MemberID, now time.Time, after string, limit int) ([]Contact, string, error)
-	// ReplaceOffer writes a contact's invitation anew on condition that the contact is still at version; else ErrConflict.
-	ReplaceOffer(ctx context.Context, org OrganizationID, c Contact, version int64) error
-	// ReadContact returns ErrNotFound if the address is unknown.
-	ReadContact(ctx context.Context, org OrganizationID, id ContactID) (Contact, error)
 	// ReadMember returns ErrNotFound if there is none.
 	ReadMember(ctx context.Context, org OrganizationID, id MemberID) (Member, error)
 	PartnerReader
+	SuspendStore
 }
 
 // MemberWrite is one change of a member.
@@ -171,7 +159,7 @@ func (u Managing) Dismiss(ctx context.Context, caller Caller, id MemberID, match
 	if err != nil {
 		return m, err
 	}
-	return m, u.suspend(ctx, caller.Organization, m)
+	return m, suspend(ctx, u.World, u.Store, caller.Organization, m)
 }
 
 // mayTouch asks the policy whether the caller may do something to a member that gives them nothing.
@@ -291,7 +279,7 @@ func (u Managing) Convert(ctx context.Context, caller Caller, id MemberID, match
 	if err != nil {
 		return m, err
 	}
-	return m, u.suspend(ctx, caller.Organization, m)
+	return m, suspend(ctx, u.World, u.Store, caller.Organization, m)
 }
 
 // change reads, decides and writes over what was read, and begins again where somebody was faster. A repeated request that
@@ -328,8 +316,10 @@ func (u Managing) change(ctx context.Context, caller Caller, id MemberID, match 
 		write.Before, write.Actor, write.Seats, write.RequestID = m, caller.Member.Actor(), org.Settings.Seats, requestID
 		write.After.UpdatedAt, write.After.Version = u.World.Instant(), m.Version+1
 		switch err = u.Store.WriteManaged(ctx, write); {
+		case err == nil && write.Partner != nil && write.Partner.Replaced != nil:
+			return write.After, suspend(ctx, u.World, u.Store, org, write.Partner.Dismissed(write.After.UpdatedAt))
 		case err == nil && write.EndSessions && write.After.Status == MemberActive && write.After.Type == m.Type:
-			return write.After, u.suspend(ctx, org, write.After)
+			return write.After, suspend(ctx, u.World, u.Store, org, write.After)
 		case errors.Is(err, ErrInviterChanged):
 			return Member{}, errNobody()
 		case errors.Is(err, ErrLastAdministrator):
@@ -341,55 +331,4 @@ func (u Managing) change(ctx context.Context, caller Caller, id MemberID, match 
 		}
 	}
 	return Member{}, errBusy()
-}
-
-// suspend marks the pending invitations of somebody who has lost the right to them. Nobody joins by them in any case: the policy
-// is asked when they are accepted. It goes on until all are marked, or until there is little time left.
-func (u Managing) suspend(ctx context.Context, o Organization, inviter Member) error {
-	after := ""
-	for {
-		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < suspensionRests {
-			return nil
-		}
-		sent, next, err := u.Store.ListInvitedBy(ctx, o.ID, inviter.ID, u.World.Instant(), after, suspendAtOnce)
-		if err != nil {
-			return err
-		}
-		group, groupCtx := errgroup.WithContext(ctx)
-		group.SetLimit(suspendWorkers)
-		for _, c := range sent {
-			group.Go(func() error { return u.suspendOne(groupCtx, o, inviter, c.ID) })
-		}
-		if err := group.Wait(); err != nil || next == "" {
-			return err
-		}
-		after = next
-	}
-}
-
-// suspendOne marks an invitation, if it is still theirs and they may not make it any more. Where they stand is not looked at:
-// that is asked when it is accepted.
-func (u Managing) suspendOne(ctx context.Context, o Organization, inviter Member, id ContactID) error {
-	for range inviteAttempts {
-		c, err := u.Store.ReadContact(ctx, o.ID, id)
-		if err != nil {
-			return err
-		}
-		i := c.Invitation
-		if !c.Invited || i.Now(u.World.Instant()) != InvitationPending || i.Inviter.ID != inviter.ID {
-			return nil
-		}
-		if objectToActor(o.Settings, Case{Actor: inviter.Actor(), Channel: ChannelInvitation}).Answer == "" &&
-			objectToOffer(inviter.Actor(), Offer{i.MemberType, i.Role}, i.Firm).Answer == "" {
-			return nil
-		}
-		c.Invitation.Status, c.Invitation.UpdatedAt = InvitationSuspended, u.World.Instant()
-		c.Messages = nil
-		version := c.Version
-		c.Version++
-		if err = u.Store.ReplaceOffer(ctx, o.ID, c, version); !errors.Is(err, ErrConflict) {
-			return err
-		}
-	}
-	return errBusy()
 }

@@ -27,6 +27,7 @@ type RedeemStore interface {
 	Decline(ctx context.Context, org OrganizationID, c Contact, at time.Time) error
 	PlaceReader
 	PartnerReader
+	SuspendStore
 	// AskForLink owes the inviter a message, unless one was asked for since after; then ErrConflict.
 	AskForLink(ctx context.Context, org OrganizationID, c Contact, m Message, after time.Time) error
 }
@@ -140,6 +141,7 @@ func (u Redeeming) Accept(ctx context.Context, org OrganizationID, text string, 
 		err = u.Store.Accept(ctx, a)
 		switch {
 		case err == nil:
+			a.suspendReplaced(ctx, u.World, u.Store, offer.Organization)
 			return Caller{Organization: offer.Organization, Member: a.Member, Session: a.Session}, token, nil
 		case errors.Is(err, ErrConflict):
 			if offer, err = u.Open(ctx, org, text); err != nil {

@@ -191,7 +191,7 @@ func TestEachDoorTakesItsOwnTokensAlone(t *testing.T) {
 		takes []onboarding.Purpose
 	}{
 		"an invitation": {func(text string) error {
-			_, err := onboarding.Redeeming{World: w, Store: oneOffer{w.Now()}, Keys: keys}.Open(ctx, acme, text)
+			_, err := onboarding.Redeeming{World: w, Store: oneOffer{now: w.Now()}, Keys: keys}.Open(ctx, acme, text)
 			return err
 		}, []onboarding.Purpose{onboarding.PurposeMailed, onboarding.PurposeCopied}},
 		"a password": {func(text string) error {
@@ -485,7 +485,7 @@ func TestNoSecretPrints(t *testing.T) {
 	}
 	typed := "violin umbrella tractor"
 	password := mustPassword(t, typed)
-	offer, err := onboarding.Redeeming{World: w, Store: oneOffer{w.Now()}, Keys: keys}.Open(t.Context(), acme, token.Reveal())
+	offer, err := onboarding.Redeeming{World: w, Store: oneOffer{now: w.Now()}, Keys: keys}.Open(t.Context(), acme, token.Reveal())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -527,7 +527,10 @@ func TestNoSecretPrints(t *testing.T) {
 }
 
 // oneOffer is a store with one invitation that the tests' token opens.
-type oneOffer struct{ now time.Time }
+type oneOffer struct {
+	onboarding.SuspendStore
+	now time.Time
+}
 
 func (s oneOffer) ReadOffer(context.Context, onboarding.OrganizationID, onboarding.ContactID) (
 	onboarding.Organization, onboarding.Contact, error) {

@@ -144,7 +144,11 @@ func (p *proof) accept(ctx context.Context, offer OpenOffer) (Caller, SessionTok
 	a, token := offer.acceptance(p.World, p.join.FirstName, p.join.LastName, p.join.Password)
 	a.Join = &p.join
 	a.admit(p.World, by)
-	return Caller{Organization: offer.Organization, Member: a.Member, Session: a.Session}, token, p.Store.Accept(ctx, a)
+	if err := p.Store.Accept(ctx, a); err != nil {
+		return Caller{}, SessionToken{}, err
+	}
+	a.suspendReplaced(ctx, p.World, p.Store, offer.Organization)
+	return Caller{Organization: offer.Organization, Member: a.Member, Session: a.Session}, token, nil
 }
 
 // enter makes a new member of the join, who is in or waits.
