@@ -112,7 +112,7 @@ func (f Facts) check() error {
 		if f.Link == "" {
 			return errors.New("no link")
 		}
-	case onboarding.MessageJoinRejected, onboarding.MessageContactChanged:
+	case onboarding.MessageJoinRejected, onboarding.MessageContactChanged, onboarding.MessagePhoneSet:
 		if f.Link != "" {
 			return errors.New("a link that leads nowhere")
 		}
@@ -258,6 +258,12 @@ func (f Facts) message() message {
 		m.Preheader = say("mail.contact_changed.preheader")
 		m.Heading = say("mail.contact_changed.heading")
 		m.Body = []string{say("mail.contact_changed.body"), say("mail.contact_changed.how")}
+		m.Ignore = say("mail.contact_changed.ignore")
+	case onboarding.MessagePhoneSet:
+		m.Subject = subject("mail.phone_set.subject")
+		m.Preheader = say("mail.phone_set.preheader")
+		m.Heading = say("mail.phone_set.heading")
+		m.Body = []string{say("mail.phone_set.body"), say("mail.contact_changed.how")}
 		m.Ignore = say("mail.contact_changed.ignore")
 	case onboarding.MessageJoinApproved:
 		m.Subject = subject("mail.join_approved.subject")

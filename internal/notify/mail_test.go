@@ -25,7 +25,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 var kinds = []onboarding.MessageKind{
 	onboarding.MessageInvitation, onboarding.MessagePasswordSet, onboarding.MessagePasswordReset, onboarding.MessageLinkRequest,
 	onboarding.MessageJoinCode, onboarding.MessageJoinApproved, onboarding.MessageJoinRejected, onboarding.MessageJoinRequests,
-	onboarding.MessageMemberAdded, onboarding.MessageRegistration, onboarding.MessageContactCode, onboarding.MessageContactChanged,
+	onboarding.MessageMemberAdded, onboarding.MessageRegistration, onboarding.MessageContactCode, onboarding.MessageContactChanged, onboarding.MessagePhoneSet,
 }
 
 const link = "https://join.example.com/join/acme/v1.01J9ZC7M4T8Q2K5X6Y3W.QmFzZTY0dXJsLXRva2VuLWxvb2tz?from=a&to=b"
@@ -49,7 +49,7 @@ func friendly(kind onboarding.MessageKind, tag locale.Tag) Facts {
 		f.Password = "ga2tqm-x7rnha-b5mwyo-kd3sfe"
 	case onboarding.MessageJoinCode, onboarding.MessagePasswordCode, onboarding.MessageContactCode:
 		f.Code, f.Link = "048213", ""
-	case onboarding.MessageJoinRejected, onboarding.MessageContactChanged:
+	case onboarding.MessageJoinRejected, onboarding.MessageContactChanged, onboarding.MessagePhoneSet:
 		f.Link = ""
 	case onboarding.MessageJoinRequests:
 		f.Count = 12
@@ -64,7 +64,7 @@ func bare(kind onboarding.MessageKind, tag locale.Tag) Facts {
 	switch kind {
 	case onboarding.MessageLinkRequest:
 		f.Link, f.Until = "", time.Time{}
-	case onboarding.MessageJoinApproved, onboarding.MessageJoinRejected, onboarding.MessageContactChanged:
+	case onboarding.MessageJoinApproved, onboarding.MessageJoinRejected, onboarding.MessageContactChanged, onboarding.MessagePhoneSet:
 		f.Until = time.Time{}
 	case onboarding.MessageJoinRequests:
 		f.Until, f.Count = time.Time{}, 1

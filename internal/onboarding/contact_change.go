@@ -54,7 +54,7 @@ type ContactWrite struct {
 	Change        ContactChange
 	New           Contact  // as it was read; of version 0 where the address is new
 	Old           *Contact // as it was read; nil where they had none of its kind
-	Notice        Message  // to the old address, if that is a mailbox
+	Notice        *Message // to the mailbox that they had, the old address or one beside it; nil where they had none
 	Session       Session
 }
 
@@ -138,7 +138,7 @@ func (u SigningIn) ownPhone(o Organization, typed string) (Address, error) {
 }
 
 // VerifyContact proves the new address with the code, and gives it to the caller. It ends every session of theirs, this one too,
-// and begins a new one. Whose address it is otherwise, they are told: they read its mail.
+// and begins a new one. Whose address it is otherwise, they are told: they read its mail. So is the mailbox that the caller had.
 func (u SigningIn) VerifyContact(ctx context.Context, caller Caller, code string) (Caller, SessionToken, error) {
 	o := caller.Organization
 	m, credentials, err := u.Store.ReadCredentials(ctx, o.ID, caller.Member.ID)
@@ -196,7 +196,14 @@ func (u SigningIn) moveContact(ctx context.Context, caller Caller, c ContactChan
 	m.own(c.Address, true)
 	session, token := NewSession(u.World, o.ID, id, credentials.Epoch+1)
 	m.UpdatedAt, m.Version = session.CreatedAt, m.Version+1
-	w.After, w.Session, w.Notice = m, session, newMessage(u.World, MessageContactChanged, m.Locale, 0)
+	w.After, w.Session = m, session
+	if w.Before.Email != "" {
+		kind := MessageContactChanged
+		if c.Address.Kind == Phone {
+			kind = MessagePhoneSet
+		}
+		w.Notice = new(newMessage(u.World, kind, m.Locale, 0))
+	}
 	if err := u.Store.WriteContact(ctx, w); err != nil {
 		return Caller{}, SessionToken{}, err
 	}

@@ -350,6 +350,8 @@ func (u Delivering) composeToMember(l *Letter, c Claimed) bool {
 		return m.Status == MemberRejected && !stale
 	}
 	switch l.Kind {
+	case MessagePhoneSet:
+		return m.Status == MemberActive && m.Email != ""
 	case MessageMemberAdded:
 		return u.composeTemporary(l, c)
 	case MessageContactCode:

@@ -125,6 +125,7 @@ const (
 	MessageRegistration   MessageKind = "member_registration" // with a link to choose a password
 	MessageContactCode    MessageKind = "contact_code"        // six digits, to the address that a member would have
 	MessageContactChanged MessageKind = "contact_changed"     // to the address that a member had
+	MessagePhoneSet       MessageKind = "phone_set"           // to the mailbox of a member who has another phone number
 	MessagePasswordCode   MessageKind = "password_code"       // six digits, by text to a member who forgot their password
 )
 

@@ -54,7 +54,11 @@ func (t *Table) WriteContact(ctx context.Context, w onboarding.ContactWrite) err
 	}
 	more := []step{taken, session}
 	if w.Old != nil {
-		released, err := t.releaseStep(org, *w.Old, m.ID, w.Notice)
+		var notice *onboarding.Message
+		if w.Old.Address.Kind == onboarding.Email {
+			notice = w.Notice
+		}
+		released, err := t.releaseStep(org, *w.Old, m.ID, notice)
 		if err != nil {
 			return err
 		}
@@ -64,12 +68,15 @@ func (t *Table) WriteContact(ctx context.Context, w onboarding.ContactWrite) err
 		write.set += ", #session_epoch = :epoch"
 		write.condition += " AND #session_epoch = :before AND #contact_round = :round AND attribute_exists(#contact_change)"
 		write.vals[":epoch"], write.vals[":before"], write.vals[":round"] = w.Session.Epoch, w.Session.Epoch-1, w.Change.Round
+		if w.Notice != nil && w.Change.Address.Kind == onboarding.Phone {
+			newOutboxItem(write.key, []onboarding.Message{*w.Notice}).into(write)
+		}
 		write.remove("#contact_change", "#reset_nonce") // a link that is out was for the address of before
 	}, more...)
 }
 
-// releaseStep takes an address from a member, and owes it word of that if it is a mailbox.
-func (t *Table) releaseStep(org onboarding.OrganizationID, c onboarding.Contact, m onboarding.MemberID, notice onboarding.Message) (step, error) {
+// releaseStep takes an address from a member, and owes it a notice of that if there is one.
+func (t *Table) releaseStep(org onboarding.OrganizationID, c onboarding.Contact, m onboarding.MemberID, notice *onboarding.Message) (step, error) {
 	k := contactKey(org, c.ID)
 	write := change{
 		key:       k,
@@ -77,8 +84,8 @@ func (t *Table) releaseStep(org onboarding.OrganizationID, c onboarding.Contact,
 		condition: "#version = :seen AND #member_id = :member",
 		vals:      map[string]any{":one": 1, ":seen": c.Version, ":member": memberText(m)},
 	}
-	if c.Address.Kind == onboarding.Email {
-		newOutboxItem(k, []onboarding.Message{notice}).into(&write)
+	if notice != nil {
+		newOutboxItem(k, []onboarding.Message{*notice}).into(&write)
 	}
 	write.remove("#member_id", "#verified_at")
 	return t.updateStep(write, onboarding.ErrConflict)
