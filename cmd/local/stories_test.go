@@ -9,6 +9,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,15 +22,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"latchkey/internal/numbers"
 	"latchkey/internal/onboarding"
 	"latchkey/internal/sam"
-	"latchkey/internal/table"
 )
 
 // repository is the root of the product that the stories are about.
@@ -186,8 +182,8 @@ var words = map[string]func(ts *testscript.TestScript, neg bool, args []string){
 	"opts-out": word((*story).optsOut),
 	// pass DURATION ORGANIZATION lets time pass: every time in the organization's items moves into the past.
 	"pass": word((*story).pass),
-	// becomes ORGANIZATION LOGIN WHAT makes a member dismissed, or a plain member, or a guest.
-	"becomes": word((*story).becomes),
+	// who NAME ADDRESS looks for a member as the session of that name, and puts their id into $WHO.
+	"who": word((*story).who),
 	// operator WORDS... is the operator's command line, cmd/latchkey.
 	"operator": word((*story).operator),
 	// own-cloud [still] [PARAMETER=VALUE ...] gives the story a cloud that it may break, or that has other parameters of the
@@ -310,42 +306,9 @@ func (s *story) organization(ts *testscript.TestScript, args []string) {
 	ts.Setenv(args[0], string(id))
 }
 
-// becomes changes a member by hand: there is no use case for it yet.
-func (s *story) becomes(ts *testscript.TestScript, args []string) {
-	need(ts, args, 3)
-	ts.Check(s.become(onboarding.OrganizationID(args[0]), args[1], args[2]))
-}
-
-func (s *story) become(org onboarding.OrganizationID, login, what string) error {
-	attribute, partition := map[string]string{"dismissed": "status", "member": "role", "guest": "type"}[what], ""
-	if attribute == "" {
-		return fmt.Errorf("nobody can become %s", what)
-	}
-	store := table.New(s.cloud.db, s.cloud.table)
-	o, err := store.ReadOrganization(s.t.Context(), org)
-	if err != nil {
-		return err
-	}
-	address := onboarding.ParseLogin(login, o.Settings.Country, numbers.Plan{})
-	contact, err := store.ReadContact(s.t.Context(), org, onboarding.NewContactID(o.Salt, address))
-	if err != nil {
-		return err
-	}
-	in := &dynamodb.UpdateItemInput{
-		TableName: &s.cloud.table, Key: map[string]types.AttributeValue{
-			"PK": &types.AttributeValueMemberS{Value: "ORG#" + string(org)},
-			"SK": &types.AttributeValueMemberS{Value: "MEMBER#" + contact.Member.Key()},
-		},
-		UpdateExpression:          aws.String("SET #member.#attribute = :what"),
-		ConditionExpression:       aws.String("attribute_exists(PK)"),
-		ExpressionAttributeNames:  map[string]string{"#member": "member", "#attribute": attribute},
-		ExpressionAttributeValues: map[string]types.AttributeValue{":what": &types.AttributeValueMemberS{Value: what}},
-	}
-	if attribute == "status" {
-		partition = "ORG#" + string(org) + "#member#" + what
-		in.UpdateExpression = aws.String(*in.UpdateExpression + ", by_status_pk = :partition")
-		in.ExpressionAttributeValues[":partition"] = &types.AttributeValueMemberS{Value: partition}
-	}
-	_, err = s.cloud.db.UpdateItem(s.t.Context(), in)
-	return err
+func (s *story) who(ts *testscript.TestScript, args []string) {
+	need(ts, args, 2)
+	s.call(ts, []string{"GET", "/v1/organizations/" + s.homes[args[0]] + "/members?q=" + url.QueryEscape(args[1]), "-as", args[0]})
+	s.status(ts, []string{"200"})
+	ts.Setenv("WHO", s.text(ts, ".items[0].id"))
 }
