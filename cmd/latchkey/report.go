@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"latchkey/internal/onboarding"
+	"latchkey/internal/spreadsheet"
 )
 
 // report is the file that says what became of everybody in a list.
@@ -90,7 +91,7 @@ func recall(rows *csv.Reader, org onboarding.OrganizationID, people []*person) e
 		}
 	}
 	for _, p := range people {
-		if k := known[neutral(p.recipient.address())]; k != nil && p.verdict == "" {
+		if k := known[spreadsheet.Neutral(p.recipient.address())]; k != nil && p.verdict == "" {
 			p.before, p.invitation, p.link = k.before, k.invitation, k.link
 		}
 	}
@@ -133,18 +134,10 @@ func (r report) encode(out io.Writer, people []*person) error {
 			row = append(row, p.link)
 		}
 		for i := range row {
-			row[i] = neutral(row[i])
+			row[i] = spreadsheet.Neutral(row[i])
 		}
 		w.Write(row)
 	}
 	w.Flush()
 	return w.Error()
-}
-
-// neutral keeps a spreadsheet from taking a cell for a formula.
-func neutral(cell string) string {
-	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
-		return "'" + cell
-	}
-	return cell
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"latchkey/internal/onboarding"
+	"latchkey/internal/spreadsheet"
 )
 
 // PeopleLister lists an organization's members, and whoever is to become one.
@@ -360,24 +361,12 @@ func writeCSV(all []memberJSON, head bool) ([]byte, error) {
 		cells := []string{m.ID, m.Status, m.MemberType, m.Role, m.FirstName, m.LastName, orBlank(m.Email), orBlank(m.Phone), m.JobTitle,
 			strings.Join(m.DepartmentIDs, " "), strings.Join(m.GroupIDs, " "), m.CreatedAt, orBlank(m.JoinedAt), orBlank(m.GuestUntil)}
 		for i := range cells {
-			cells[i] = neutral(cells[i])
+			cells[i] = spreadsheet.Neutral(cells[i])
 		}
 		rows.Write(cells)
 	}
 	rows.Flush()
 	return b.Bytes(), rows.Error()
-}
-
-// neutral makes text of what a spreadsheet would take for a formula. Some part cells by semicolons.
-func neutral(cell string) string {
-	parts := strings.Split(cell, ";")
-	for i, part := range parts {
-		if part != "" && strings.ContainsRune("=+-@\t\r\n", rune(part[0])) || strings.HasPrefix(part, "＝") || strings.HasPrefix(part, "＋") ||
-			strings.HasPrefix(part, "－") || strings.HasPrefix(part, "＠") { // full-width signs count as well in some
-			parts[i] = "'" + part
-		}
-	}
-	return strings.Join(parts, ";")
 }
 
 func orBlank(s *string) string {

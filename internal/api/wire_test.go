@@ -138,12 +138,3 @@ func TestOneAddressJoins(t *testing.T) {
 		`{"email":"a@b.example","locale":"x"}`: "/locale unknown",
 	})
 }
-
-// Where a comma is the decimal sign, a spreadsheet parts cells by semicolons.
-func TestNoCellOfAnExportBeginsAFormula(t *testing.T) {
-	for typed, want := range map[string]string{"=1+1": "'=1+1", "x;=1+1": "x;'=1+1", "＝1;@x": "'＝1;'@x", "Ann-Lee; Dr.": "Ann-Lee; Dr.", "": ""} {
-		if got := neutral(typed); got != want {
-			t.Errorf("%q: %q, want %q", typed, got, want)
-		}
-	}
-}

@@ -21,21 +21,23 @@ var rooms = map[string][]string{
 	// What is deployed. Arrows point down, and the middle ones never import each other.
 	"functions": {
 		"internal/lambdahttp", "internal/api", "internal/table", "internal/notify", "internal/config", "internal/numbers",
-		"internal/onboarding", "internal/locale", "internal/telemetry",
+		"internal/onboarding", "internal/locale", "internal/spreadsheet", "internal/telemetry",
 	},
-	"internal/lambdahttp": {"internal/telemetry"},
-	"internal/api":        {"internal/onboarding", "internal/locale", "internal/telemetry"},
-	"internal/table":      {"internal/onboarding", "internal/telemetry"},
-	"internal/notify":     {"internal/onboarding", "internal/locale", "internal/telemetry"},
-	"internal/numbers":    {"internal/onboarding"},
-	"internal/config":     {"internal/onboarding"},
-	"internal/onboarding": {},
-	"internal/locale":     {},
-	"internal/telemetry":  {},
+	"internal/lambdahttp":  {"internal/telemetry"},
+	"internal/api":         {"internal/onboarding", "internal/locale", "internal/spreadsheet", "internal/telemetry"},
+	"internal/table":       {"internal/onboarding", "internal/telemetry"},
+	"internal/notify":      {"internal/onboarding", "internal/locale", "internal/telemetry"},
+	"internal/numbers":     {"internal/onboarding"},
+	"internal/config":      {"internal/onboarding"},
+	"internal/onboarding":  {},
+	"internal/locale":      {},
+	"internal/spreadsheet": {},
+	"internal/telemetry":   {},
 
 	// What is for people who work on it or run it.
 	"cmd/latchkey": {
 		"internal/table", "internal/notify", "internal/numbers", "internal/config", "internal/onboarding", "internal/locale",
+		"internal/spreadsheet",
 	},
 	"cmd/local": {
 		"internal/sam", "internal/dynamolocal", "internal/child", "internal/config", "internal/table",
