@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"net/http"
 
 	"latchkey/internal/onboarding"
@@ -16,17 +15,15 @@ type AddUserStore interface {
 
 // AddUser serves add-user.
 func AddUser(e Edge, world onboarding.World, store AddUserStore, keys onboarding.Keys) http.Handler {
-	s := &adding{managing: managing{gate: gate{store, world}, repeatable: repeatable{store, world}},
-		useCase: onboarding.Adding{World: world, Store: store, Keys: keys}}
+	s := &adding{members(store, store, world), onboarding.Adding{World: world, Store: store, Keys: keys}}
 	m := NewMux(e)
 	m.handle("POST /v1/organizations/{org}/members", s.add)
 	m.handle("POST /v1/organizations/{org}/members/{id}/resend-credentials", s.change(s.resend))
 	return m
 }
 
-// adding changes members as update-user does, with acts of its own.
 type adding struct {
-	managing
+	changing[onboarding.MemberID, onboarding.Member]
 	useCase onboarding.Adding
 }
 
@@ -75,17 +72,10 @@ func (s *adding) add(w http.ResponseWriter, r *http.Request) error {
 	return s.run(w, r, caller, body, func(requestID string, _ bool) (outcome, error) {
 		command.RequestID = requestID
 		m, err := s.useCase.Add(r.Context(), caller, command)
-		if err != nil {
-			return outcome{}, err
-		}
-		shown := toMember(m)
-		return outcome{tag: etag(m.Version), body: shown, kept: shown}, nil
+		return s.outcome(caller, m), err
 	})
 }
 
 func (s *adding) resend(r *http.Request) (any, memberAct, error) {
-	return emptyJSON{}, func(ctx context.Context, caller onboarding.Caller, id onboarding.MemberID, match onboarding.MemberMatch, requestID string) (
-		onboarding.Member, error) {
-		return s.useCase.Resend(ctx, caller, id, match, requestID)
-	}, readOptionalJSON(r, &emptyJSON{})
+	return emptyJSON{}, s.useCase.Resend, readOptionalJSON(r, &emptyJSON{})
 }

@@ -22,7 +22,10 @@ type ApproveStore interface {
 
 // Approve serves approve: administrators decide who waits, as JSON and as a page.
 func Approve(e Edge, world onboarding.World, store ApproveStore) http.Handler {
-	s := &approving{e, gate{store, world}, repeatable{store, world}, store, onboarding.Approving{World: world, Store: store}}
+	s := &approving{Edge: e, store: store, useCase: onboarding.Approving{World: world, Store: store}}
+	s.changing = changing[onboarding.MemberID, onboarding.Member]{gate{store, world}, repeatable{store, world}, pathRequest,
+		func(m onboarding.Member) string { return etag(m.Version) },
+		func(_ onboarding.Caller, m onboarding.Member) any { return toJoinRequest(m, s.now()) }}
 	e.Page = errorPage
 	m := NewMux(e)
 	m.handle("POST /v1/organizations/{org}/join-requests/{id}/approve", s.change(s.approval))
@@ -37,41 +40,9 @@ func Approve(e Edge, world onboarding.World, store ApproveStore) http.Handler {
 
 type approving struct {
 	Edge
-	gate
-	repeatable
+	changing[onboarding.MemberID, onboarding.Member]
 	store   ApproveStore
 	useCase onboarding.Approving
-}
-
-// change serves one act on one request to join. read makes it of the body, and answers what the body asks for.
-func (s *approving) change(read readRequestAct) handler {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		caller, err := s.caller(r)
-		if err != nil {
-			return err
-		}
-		id, err := pathRequest(r)
-		if err != nil {
-			return err
-		}
-		asked, act, err := read(r)
-		if err != nil {
-			return err
-		}
-		tags, err := ifMatch(r)
-		if err != nil {
-			return err
-		}
-		match := func(m onboarding.Member) bool { return tags.matches(etag(m.Version)) }
-		return s.run(w, r, caller, asked, func(requestID string, _ bool) (outcome, error) {
-			m, err := act(r.Context(), caller, id, match, requestID)
-			if err != nil {
-				return outcome{}, err
-			}
-			shown := toJoinRequest(m, s.now())
-			return outcome{tag: etag(m.Version), body: shown, kept: shown}, nil
-		})
-	}
 }
 
 func pathRequest(r *http.Request) (onboarding.MemberID, error) {
@@ -81,11 +52,6 @@ func pathRequest(r *http.Request) (onboarding.MemberID, error) {
 	}
 	return id, nil
 }
-
-type readRequestAct = func(*http.Request) (asked any, act requestAct, err error)
-
-type requestAct = func(ctx context.Context, caller onboarding.Caller, id onboarding.MemberID, match func(onboarding.Member) bool, requestID string) (
-	onboarding.Member, error)
 
 type approvalRequest struct {
 	MemberType string  `json:"member_type,omitempty"`
@@ -133,7 +99,7 @@ func (b rejectionRequest) decision(pointer string) (onboarding.Decision, error) 
 	return onboarding.Decision{Reason: reason}, nil
 }
 
-func (s *approving) approval(r *http.Request) (any, requestAct, error) {
+func (s *approving) approval(r *http.Request) (any, memberAct, error) {
 	var body approvalRequest
 	if err := readOptionalJSON(r, &body); err != nil {
 		return nil, nil, err
@@ -142,7 +108,7 @@ func (s *approving) approval(r *http.Request) (any, requestAct, error) {
 	return body, s.decide(d), err
 }
 
-func (s *approving) rejection(r *http.Request) (any, requestAct, error) {
+func (s *approving) rejection(r *http.Request) (any, memberAct, error) {
 	var body rejectionRequest
 	if err := readOptionalJSON(r, &body); err != nil {
 		return nil, nil, err
@@ -151,12 +117,12 @@ func (s *approving) rejection(r *http.Request) (any, requestAct, error) {
 	return body, s.decide(d), err
 }
 
-func (s *approving) reopening(r *http.Request) (any, requestAct, error) {
+func (s *approving) reopening(r *http.Request) (any, memberAct, error) {
 	return emptyJSON{}, s.useCase.Reopen, readOptionalJSON(r, &emptyJSON{})
 }
 
 // decide is the act of a decision, on whichever request.
-func (s *approving) decide(d onboarding.Decision) requestAct {
+func (s *approving) decide(d onboarding.Decision) memberAct {
 	return func(ctx context.Context, caller onboarding.Caller, id onboarding.MemberID, match func(onboarding.Member) bool, requestID string) (
 		onboarding.Member, error) {
 		d.Applicant = id

@@ -23,7 +23,8 @@ type ConfigureStore interface {
 // Configure serves configure: settings, invite links, departments and groups, and what the policy would say.
 func Configure(e Edge, world onboarding.World, store ConfigureStore, keys onboarding.Keys) http.Handler {
 	useCase := onboarding.Configuring{World: world, Store: store}
-	s := &configuring{e, gate{store, world}, repeatable{store, world}, useCase, keys}
+	g, once := gate{store, world}, repeatable{store, world}
+	s := &configuring{e, g, once, useCase, keys}
 	m := NewMux(e)
 	m.handle("PATCH /v1/organizations/{org}/settings", s.changeSettings)
 	m.handle("POST /v1/organizations/{org}/policy/evaluate", s.evaluate)
@@ -34,9 +35,8 @@ func Configure(e Edge, world onboarding.World, store ConfigureStore, keys onboar
 	m.handle("POST /v1/organizations/{org}/invite-links/{id}/disable", s.change(bodiless(useCase.DisableLink), false))
 	m.handle("POST /v1/organizations/{org}/invite-links/{id}/enable", s.change(bodiless(useCase.EnableLink), true))
 	m.handle("POST /v1/organizations/{org}/invite-links/{id}/rotate", s.change(bodiless(useCase.RotateLink), true))
-	structure := structuring{gate{store, world}, repeatable{store, world}, onboarding.Structuring{World: world, Store: store}}
-	structure.mount(m)
-	keying := keying{gate{store, world}, repeatable{store, world}, onboarding.Keying{World: world, Store: store}}
+	mountStructure(m, g, once, onboarding.Structuring{World: world, Store: store})
+	keying := keying{g, once, onboarding.Keying{World: world, Store: store}}
 	keying.mount(m)
 	return m
 }

@@ -16,7 +16,7 @@ type UpdateUserStore interface {
 
 // UpdateUser serves update-user.
 func UpdateUser(e Edge, world onboarding.World, store UpdateUserStore) http.Handler {
-	s := &managing{gate{store, world}, repeatable{store, world}, onboarding.Managing{World: world, Store: store}}
+	s := &managing{members(store, store, world), onboarding.Managing{World: world, Store: store}}
 	m := NewMux(e)
 	m.handle("PATCH /v1/organizations/{org}/members/{id}", s.change(s.edit))
 	m.handle("POST /v1/organizations/{org}/members/{id}/dismiss", s.change(s.dismissal))
@@ -26,46 +26,17 @@ func UpdateUser(e Edge, world onboarding.World, store UpdateUserStore) http.Hand
 }
 
 type managing struct {
-	gate
-	repeatable
+	changing[onboarding.MemberID, onboarding.Member]
 	useCase onboarding.Managing
 }
 
-type memberAct = func(ctx context.Context, caller onboarding.Caller, id onboarding.MemberID, match onboarding.MemberMatch, requestID string) (
-	onboarding.Member, error)
+type memberAct = act[onboarding.MemberID, onboarding.Member]
 
-type readMemberAct = func(*http.Request) (asked any, act memberAct, err error)
-
-// change serves one act on one member. read makes it of the body, and answers what the body asks for. A guest is told nothing
-// about who is there: whom they do not see is not there.
-func (s *managing) change(read readMemberAct) handler {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		caller, err := s.caller(r)
-		if err != nil {
-			return err
-		}
-		id, err := pathMember(r)
-		if err != nil {
-			return err
-		}
-		asked, act, err := read(r)
-		if err != nil {
-			return err
-		}
-		tags, err := ifMatch(r)
-		if err != nil {
-			return err
-		}
-		match := func(m onboarding.Member) bool { return tags.matches(etag(m.Version)) }
-		return s.run(w, r, caller, asked, func(requestID string, _ bool) (outcome, error) {
-			m, err := act(r.Context(), caller, id, match, requestID)
-			if err != nil {
-				return outcome{}, err
-			}
-			shown := toMember(m)
-			return outcome{tag: etag(m.Version), body: shown, kept: shown}, nil
-		})
-	}
+// members serves acts on members.
+func members(store onboarding.CallerStore, requests RequestStore, world onboarding.World) changing[onboarding.MemberID, onboarding.Member] {
+	return changing[onboarding.MemberID, onboarding.Member]{gate{store, world}, repeatable{requests, world}, pathMember,
+		func(m onboarding.Member) string { return etag(m.Version) },
+		func(_ onboarding.Caller, m onboarding.Member) any { return toMember(m) }}
 }
 
 func pathMember(r *http.Request) (onboarding.MemberID, error) {
@@ -115,7 +86,7 @@ func (s *managing) edit(r *http.Request) (any, memberAct, error) {
 		return nil, nil, err
 	}
 	change, err := body.change()
-	return body, func(ctx context.Context, caller onboarding.Caller, id onboarding.MemberID, match onboarding.MemberMatch, requestID string) (
+	return body, func(ctx context.Context, caller onboarding.Caller, id onboarding.MemberID, match func(onboarding.Member) bool, requestID string) (
 		onboarding.Member, error) {
 		return s.useCase.Edit(ctx, caller, id, match, requestID, change)
 	}, err
@@ -152,7 +123,7 @@ func (s *managing) rehire(r *http.Request) (any, memberAct, error) {
 		return nil, nil, err
 	}
 	again.Departments, again.Groups, err = body.placement("")
-	return body, func(ctx context.Context, caller onboarding.Caller, id onboarding.MemberID, match onboarding.MemberMatch, requestID string) (
+	return body, func(ctx context.Context, caller onboarding.Caller, id onboarding.MemberID, match func(onboarding.Member) bool, requestID string) (
 		onboarding.Member, error) {
 		return s.useCase.Rehire(ctx, caller, id, match, requestID, again)
 	}, err
@@ -179,7 +150,7 @@ func (s *managing) conversion(r *http.Request) (any, memberAct, error) {
 		return nil, nil, err
 	}
 	c.Departments, c.Groups, err = body.placement("")
-	return body, func(ctx context.Context, caller onboarding.Caller, id onboarding.MemberID, match onboarding.MemberMatch, requestID string) (
+	return body, func(ctx context.Context, caller onboarding.Caller, id onboarding.MemberID, match func(onboarding.Member) bool, requestID string) (
 		onboarding.Member, error) {
 		return s.useCase.Convert(ctx, caller, id, match, requestID, c)
 	}, err

@@ -77,19 +77,23 @@ type departmentRequest struct {
 	HeadIDs  *[]string `json:"head_ids,omitempty"`
 }
 
-func (b departmentRequest) change() (c onboarding.DepartmentChange, err error) {
+func readDepartment(r *http.Request) (asked any, c onboarding.DepartmentChange, err error) {
+	var b departmentRequest
+	if err := readJSON(r, &b); err != nil {
+		return b, c, err
+	}
 	if c.Name, err = placeName(b.Name); err != nil {
-		return c, err
+		return b, c, err
 	}
 	if b.ParentID != nil {
 		parent, err := onboarding.ParseDepartmentID(*b.ParentID)
 		if err != nil {
-			return c, onboarding.InvalidField("/parent_id", "unknown", "There is no such department.")
+			return b, c, onboarding.InvalidField("/parent_id", "unknown", "There is no such department.")
 		}
 		c.Parent = &parent
 	}
 	c.Heads, err = leaders("/head_ids", b.HeadIDs)
-	return c, err
+	return b, c, err
 }
 
 type groupRequest struct {
@@ -99,20 +103,24 @@ type groupRequest struct {
 	OwnerIDs     *[]string `json:"owner_ids,omitempty"`
 }
 
-func (b groupRequest) change() (c onboarding.GroupChange, err error) {
+func readGroup(r *http.Request) (asked any, c onboarding.GroupChange, err error) {
+	var b groupRequest
+	if err := readJSON(r, &b); err != nil {
+		return b, c, err
+	}
 	if c.Name, err = placeName(b.Name); err != nil {
-		return c, err
+		return b, c, err
 	}
 	if b.Kind != nil {
 		kind, ok := onboarding.ParseGroupKind(*b.Kind)
 		if !ok {
-			return c, onboarding.InvalidField("/kind", "unknown", "This is workgroup or project.")
+			return b, c, onboarding.InvalidField("/kind", "unknown", "This is workgroup or project.")
 		}
 		c.Kind = &kind
 	}
 	c.AllowsGuests = b.AllowsGuests
 	c.Owners, err = leaders("/owner_ids", b.OwnerIDs)
-	return c, err
+	return b, c, err
 }
 
 // placeName reads the name of a department or group, if there is one.
@@ -172,60 +180,62 @@ func errNoDepartment() error {
 
 func errNoGroup() error { return onboarding.Refuse(onboarding.NotFound, "There is no such group.") }
 
-// structuring serves what changes departments and groups.
-type structuring struct {
-	gate
-	repeatable
-	useCase onboarding.Structuring
+// placing serves what changes one kind of place, departments or groups.
+type placing[ID, T, C any] struct {
+	changing[ID, T]
+	read   func(*http.Request) (asked any, c C, err error)
+	create func(ctx context.Context, caller onboarding.Caller, c C, requestID string) (T, error)
+	edit   func(ctx context.Context, caller onboarding.Caller, id ID, match func(T) bool, requestID string, c C) (T, error)
+	remove func(ctx context.Context, caller onboarding.Caller, id ID, match func(T) bool) (onboarding.Removal, error)
 }
 
-func (s *structuring) mount(m *Mux) {
-	m.handle("POST /v1/organizations/{org}/departments", s.createDepartment)
-	m.handle("PATCH /v1/organizations/{org}/departments/{id}", s.changeDepartment)
-	m.handle("DELETE /v1/organizations/{org}/departments/{id}", s.removeDepartment)
-	m.handle("POST /v1/organizations/{org}/groups", s.createGroup)
-	m.handle("PATCH /v1/organizations/{org}/groups/{id}", s.changeGroup)
-	m.handle("DELETE /v1/organizations/{org}/groups/{id}", s.removeGroup)
+func mountStructure(m *Mux, g gate, once repeatable, u onboarding.Structuring) {
+	placing[onboarding.DepartmentID, onboarding.Department, onboarding.DepartmentChange]{
+		changing[onboarding.DepartmentID, onboarding.Department]{g, once, pathDepartment, departmentTag,
+			func(c onboarding.Caller, d onboarding.Department) any { return toDepartment(c.Organization, d) }},
+		readDepartment, u.CreateDepartment, u.ChangeDepartment, u.RemoveDepartment,
+	}.mount(m, "departments")
+	placing[onboarding.GroupID, onboarding.Group, onboarding.GroupChange]{
+		changing[onboarding.GroupID, onboarding.Group]{g, once, pathGroup, groupTag,
+			func(c onboarding.Caller, d onboarding.Group) any { return toGroup(c.Organization.ID, d) }},
+		readGroup, u.CreateGroup, u.ChangeGroup, u.RemoveGroup,
+	}.mount(m, "groups")
 }
 
-func (s *structuring) createDepartment(w http.ResponseWriter, r *http.Request) error {
+func (s placing[ID, T, C]) mount(m *Mux, name string) {
+	m.handle("POST /v1/organizations/{org}/"+name, s.creation)
+	m.handle("PATCH /v1/organizations/{org}/"+name+"/{id}", s.change(s.edition))
+	m.handle("DELETE /v1/organizations/{org}/"+name+"/{id}", s.removal)
+}
+
+func (s placing[ID, T, C]) creation(w http.ResponseWriter, r *http.Request) error {
 	caller, err := s.caller(r)
 	if err != nil {
 		return err
 	}
-	var body departmentRequest
-	if err := readJSON(r, &body); err != nil {
-		return err
-	}
-	change, err := body.change()
+	asked, c, err := s.read(r)
 	if err != nil {
 		return err
 	}
-	return s.run(w, r, caller, body, func(requestID string, _ bool) (outcome, error) {
-		d, err := s.useCase.CreateDepartment(r.Context(), caller, change, requestID)
-		return departmentOutcome(caller, d), err
+	return s.run(w, r, caller, asked, func(requestID string, _ bool) (outcome, error) {
+		place, err := s.create(r.Context(), caller, c, requestID)
+		return s.outcome(caller, place), err
 	})
 }
 
-func departmentOutcome(caller onboarding.Caller, d onboarding.Department) outcome {
-	shown := toDepartment(caller.Organization, d)
-	return outcome{tag: departmentTag(d), body: shown, kept: shown}
+func (s placing[ID, T, C]) edition(r *http.Request) (any, act[ID, T], error) {
+	asked, c, err := s.read(r)
+	return asked, func(ctx context.Context, caller onboarding.Caller, id ID, match func(T) bool, requestID string) (T, error) {
+		return s.edit(ctx, caller, id, match, requestID, c)
+	}, err
 }
 
-func (s *structuring) changeDepartment(w http.ResponseWriter, r *http.Request) error {
+func (s placing[ID, T, C]) removal(w http.ResponseWriter, r *http.Request) error {
 	caller, err := s.caller(r)
 	if err != nil {
 		return err
 	}
-	id, err := pathDepartment(r)
-	if err != nil {
-		return err
-	}
-	var body departmentRequest
-	if err := readJSON(r, &body); err != nil {
-		return err
-	}
-	change, err := body.change()
+	id, err := s.id(r)
 	if err != nil {
 		return err
 	}
@@ -233,99 +243,7 @@ func (s *structuring) changeDepartment(w http.ResponseWriter, r *http.Request) e
 	if err != nil {
 		return err
 	}
-	match := func(d onboarding.Department) bool { return tags.matches(departmentTag(d)) }
-	return s.run(w, r, caller, body, func(requestID string, _ bool) (outcome, error) {
-		d, err := s.useCase.ChangeDepartment(r.Context(), caller, id, match, requestID, change)
-		return departmentOutcome(caller, d), err
-	})
-}
-
-func (s *structuring) removeDepartment(w http.ResponseWriter, r *http.Request) error {
-	caller, err := s.caller(r)
-	if err != nil {
-		return err
-	}
-	id, err := pathDepartment(r)
-	if err != nil {
-		return err
-	}
-	tags, err := ifMatch(r)
-	if err != nil {
-		return err
-	}
-	removal, err := s.useCase.RemoveDepartment(r.Context(), caller, id, func(d onboarding.Department) bool { return tags.matches(departmentTag(d)) })
-	if err != nil {
-		return err
-	}
-	return writeJSON(w, http.StatusOK, removalJSON(removal))
-}
-
-func (s *structuring) createGroup(w http.ResponseWriter, r *http.Request) error {
-	caller, err := s.caller(r)
-	if err != nil {
-		return err
-	}
-	var body groupRequest
-	if err := readJSON(r, &body); err != nil {
-		return err
-	}
-	change, err := body.change()
-	if err != nil {
-		return err
-	}
-	return s.run(w, r, caller, body, func(requestID string, _ bool) (outcome, error) {
-		g, err := s.useCase.CreateGroup(r.Context(), caller, change, requestID)
-		return groupOutcome(caller, g), err
-	})
-}
-
-func groupOutcome(caller onboarding.Caller, g onboarding.Group) outcome {
-	shown := toGroup(caller.Organization.ID, g)
-	return outcome{tag: groupTag(g), body: shown, kept: shown}
-}
-
-func (s *structuring) changeGroup(w http.ResponseWriter, r *http.Request) error {
-	caller, err := s.caller(r)
-	if err != nil {
-		return err
-	}
-	id, err := pathGroup(r)
-	if err != nil {
-		return err
-	}
-	var body groupRequest
-	if err := readJSON(r, &body); err != nil {
-		return err
-	}
-	change, err := body.change()
-	if err != nil {
-		return err
-	}
-	tags, err := ifMatch(r)
-	if err != nil {
-		return err
-	}
-	match := func(g onboarding.Group) bool { return tags.matches(groupTag(g)) }
-	return s.run(w, r, caller, body, func(requestID string, _ bool) (outcome, error) {
-		g, err := s.useCase.ChangeGroup(r.Context(), caller, id, match, requestID, change)
-		return groupOutcome(caller, g), err
-	})
-}
-
-func (s *structuring) removeGroup(w http.ResponseWriter, r *http.Request) error {
-	caller, err := s.caller(r)
-	if err != nil {
-		return err
-	}
-	id, err := pathGroup(r)
-	if err != nil {
-		return err
-	}
-	tags, err := ifMatch(r)
-	if err != nil {
-		return err
-	}
-	removal, err := s.useCase.RemoveGroup(r.Context(), caller, id, func(g onboarding.Group) bool { return tags.matches(groupTag(g)) })
+	removal, err := s.remove(r.Context(), caller, id, func(place T) bool { return tags.matches(s.tag(place)) })
 	if err != nil {
 		return err
 	}

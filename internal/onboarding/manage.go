@@ -42,7 +42,7 @@ type Managing struct {
 }
 
 // MemberMatch reports whether a member is still as the caller saw them.
-type MemberMatch func(Member) bool
+type MemberMatch = func(Member) bool
 
 // MemberChange is what is to be different about a member. What is nil stays.
 type MemberChange struct {
