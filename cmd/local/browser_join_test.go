@@ -271,6 +271,19 @@ func decidesOnThePhone(t *testing.T, w *world, b *tab) {
 	if width := evaluate[int](b, "document.documentElement.scrollWidth"); width > phoneWidth {
 		t.Errorf("the page is %d wide", width)
 	}
+
+	// Where all seats are taken, nobody is let in, and whoever comes then waits for one.
+	limit := func(seats string) {
+		if err := w.cloud.operate(t.Context(), "", "organization", "limits", "--id", string(w.acme), "--seats", seats); err != nil {
+			t.Fatal(err)
+		}
+	}
+	limit("1")
+	b.press(w.applicant+"/approve", http.StatusOK, "Requests to join")
+	if text := b.text("main"); !strings.Contains(text, "pat@example.com") || !strings.Contains(b.text("[role=status]"), "No seat is left") {
+		t.Errorf("the page reads %q", text)
+	}
+	limit("0")
 	b.press(w.applicant+"/approve", http.StatusOK, "Requests to join")
 	if text := b.text("main"); strings.Contains(text, "pat@example.com") || !strings.Contains(b.text("[role=status]"), "Approved") {
 		t.Errorf("the page reads %q", text)

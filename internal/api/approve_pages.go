@@ -55,7 +55,7 @@ func (s *approving) items(r *http.Request, waiting []onboarding.Member) ([]pages
 		}
 		path := joinPath(r, queuePage+"/"+m.ID.String())
 		items[i] = pages.RequestItem{Name: m.Name(), Address: m.Login().Value, Asked: m.Request.At, Via: via,
-			ByLink: m.Entry.Channel == onboarding.ChannelInviteLink, Approve: path + "/approve", Reject: path + "/reject"}
+			ByLink: m.Entry.Channel == onboarding.ChannelInviteLink, Seatless: m.Request.Seatless(), Approve: path + "/approve", Reject: path + "/reject"}
 	}
 	return items, nil
 }
@@ -110,7 +110,10 @@ func (s *approving) decidePage(w http.ResponseWriter, r *http.Request, d onboard
 	if d.Approve {
 		done = "approved"
 	}
-	if errors.Is(err, &onboarding.Error{Code: onboarding.AlreadyProcessed}) {
+	switch {
+	case errors.Is(err, &onboarding.Error{Code: onboarding.SeatsFull}):
+		err, done = nil, "full"
+	case errors.Is(err, &onboarding.Error{Code: onboarding.AlreadyProcessed}):
 		err = nil
 		if same := m.Request.DecidedBy == visitor.Member.ID && d.Approve == (m.Status == onboarding.MemberActive); !same {
 			done = "already"

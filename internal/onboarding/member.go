@@ -103,6 +103,9 @@ type Request struct {
 	Reason      string // for administrators; the applicant's mail has fixed words
 }
 
+// Seatless reports whether they wait for a seat.
+func (r Request) Seatless() bool { return r.Rule == noSeat().Rule }
+
 // Name is the name as others see it; the address stands in where there is none.
 func (m Member) Name() string {
 	if n := fullName(m.FirstName, m.LastName); n != "" {

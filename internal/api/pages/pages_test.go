@@ -311,6 +311,15 @@ func TestEachRequestIsDecidedByFormsOfItsOwn(t *testing.T) {
 	}
 }
 
+func TestWhoWaitsForASeatIsMarked(t *testing.T) {
+	for _, seatless := range []bool{false, true} {
+		page := render(t, Page{Locale: locale.English, Organization: "Acme", View: Requests{Items: []RequestItem{{Name: "Ann", Seatless: seatless}}}})
+		if strings.Contains(page, "All seats were taken") != seatless {
+			t.Errorf("seatless %t: %s", seatless, page)
+		}
+	}
+}
+
 func TestANoteTellsWhatHasJustBeenDone(t *testing.T) {
 	for _, tt := range []struct {
 		view View
@@ -320,6 +329,7 @@ func TestANoteTellsWhatHasJustBeenDone(t *testing.T) {
 		{Requests{Done: "approved"}, "page.requests.approved"},
 		{Requests{Done: "rejected"}, "page.requests.rejected"},
 		{Requests{Done: "already"}, "page.requests.already"},
+		{Requests{Done: "full"}, "page.requests.full"},
 		{Requests{Done: hostile}, ""},
 		{EnterCode{}, ""},
 		{EnterCode{Sent: true}, "page.enter_code.sent"},

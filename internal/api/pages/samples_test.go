@@ -72,7 +72,7 @@ func samples(who string) map[string]View {
 			Approve: "/join/acme/requests/mem_2/approve", Reject: "/join/acme/requests/mem_2/reject"},
 		{Name: "Cy", Address: "+447700900123", Asked: asked.AddDate(0, 0, 2), Via: "Grace Hopper" + who,
 			Approve: "/join/acme/requests/mem_3/approve", Reject: "/join/acme/requests/mem_3/reject"},
-		{Name: "Di", Address: "di@example.com", Asked: asked.AddDate(0, 0, 2),
+		{Name: "Di", Address: "di@example.com", Asked: asked.AddDate(0, 0, 2), Seatless: true,
 			Approve: "/join/acme/requests/mem_4/approve", Reject: "/join/acme/requests/mem_4/reject"},
 	}}
 	decided := queue
@@ -157,6 +157,7 @@ func samples(who string) map[string]View {
 		"requests, decided":             decided,
 		"requests, none":                Requests{SignOut: "/x", Back: "/y", Done: "rejected"},
 		"requests, decided already":     Requests{SignOut: "/x", Back: "/y", Done: "already"},
+		"requests, no seat":             Requests{SignOut: "/x", Back: "/y", Done: "full"},
 		"organization closed":           OrganizationClosed{},
 		"sign in":                       signIn,
 		"sign in, wrong":                wrong,

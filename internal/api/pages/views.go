@@ -130,7 +130,7 @@ type Rejected struct{ SignOut string }
 type Requests struct {
 	Items   []RequestItem
 	More    bool   // than Items
-	Done    string // with this visit: approved, rejected, already (somebody else decided); anything else: nothing
+	Done    string // with this visit: approved, rejected, already (somebody else decided), full (no seat is left); anything else: nothing
 	SignOut string
 	Back    string
 }
@@ -141,6 +141,7 @@ type RequestItem struct {
 	Asked           time.Time
 	Via             string // the link's label or the inviter's name; may be empty
 	ByLink          bool   // rather than by invitation
+	Seatless        bool   // whether they wait because no seat was left
 	Approve, Reject string
 }
 
@@ -344,6 +345,8 @@ func (v Requests) note() string {
 		return "page.requests.rejected"
 	case "already":
 		return "page.requests.already"
+	case "full":
+		return "page.requests.full"
 	}
 	return ""
 }
