@@ -48,13 +48,20 @@ type ContactStore interface {
 	WriteContact(ctx context.Context, w ContactWrite) error
 }
 
+// Alert is word of a change that somebody else may have made in its recipient's name. What is owed later does not replace it.
+type Alert struct {
+	To        Address
+	FirstName string
+	Message   Message
+}
+
 // ContactWrite is all that changes when somebody has proven their new address.
 type ContactWrite struct {
 	Before, After Member
 	Change        ContactChange
 	New           Contact  // as it was read; of version 0 where the address is new
 	Old           *Contact // as it was read; nil where they had none of its kind
-	Notice        *Message // to the mailbox that they had, the old address or one beside it; nil where they had none
+	Alert         *Alert   // to the mailbox that they had, the old address or one beside it; nil where they had none
 	Session       Session
 }
 
@@ -202,7 +209,7 @@ func (u SigningIn) moveContact(ctx context.Context, caller Caller, c ContactChan
 		if c.Address.Kind == Phone {
 			kind = MessagePhoneSet
 		}
-		w.Notice = new(newMessage(u.World, kind, m.Locale, 0))
+		w.Alert = &Alert{Address{Email, w.Before.Email}, m.FirstName, newMessage(u.World, kind, m.Locale, 0)}
 	}
 	if err := u.Store.WriteContact(ctx, w); err != nil {
 		return Caller{}, SessionToken{}, err

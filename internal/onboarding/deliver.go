@@ -38,7 +38,7 @@ type Owed struct {
 	Record  string // the stream record that brought it; empty if none did
 }
 
-// Claimed is a message with the item that owes it, as they are after the claim. One of Contact, Member, Join and Notice is set.
+// Claimed is a message with the item that owes it, as they are after the claim. One of Contact, Member, Join, Notice and Alert is set.
 type Claimed struct {
 	Organization OrganizationID
 	Message      Message
@@ -50,6 +50,7 @@ type Claimed struct {
 	Credentials  Credentials // the member's
 	Join         *Join
 	Notice       *Notice
+	Alert        *Alert // its Message is the one above
 }
 
 // Outcome is what became of a claimed message. Retry is zero where it is done with.
@@ -328,6 +329,9 @@ func (u Delivering) compose(ctx context.Context, org Organization, c Claimed) (L
 	case c.Notice != nil:
 		wanted, err := u.composeNotice(ctx, &l, *c.Notice)
 		return l, unwanted{silent: !wanted}, err
+	case c.Alert != nil:
+		l.To, l.Recipient = c.Alert.To, c.Alert.FirstName
+		return l, unwanted{}, nil
 	}
 	return u.composeInvitation(ctx, l, c)
 }
@@ -350,8 +354,6 @@ func (u Delivering) composeToMember(l *Letter, c Claimed) bool {
 		return m.Status == MemberRejected && !stale
 	}
 	switch l.Kind {
-	case MessagePhoneSet:
-		return m.Status == MemberActive && m.Email != ""
 	case MessageMemberAdded:
 		return u.composeTemporary(l, c)
 	case MessageContactCode:
@@ -392,9 +394,6 @@ func (u Delivering) composeInvitation(ctx context.Context, l Letter, c Claimed) 
 	i, org, now := c.Contact.Invitation, l.Organization, u.World.Now()
 	l.To, l.Recipient, l.Inviter, l.Until = c.Contact.Address, i.FirstName, i.InviterName, i.ExpiresAt
 	switch {
-	case c.Message.Kind == MessageContactChanged:
-		l.Inviter = ""
-		return l, unwanted{}, nil
 	case !c.Contact.Invited || i.Round != c.Message.Round || i.Status != InvitationPending:
 		return l, unwanted{silent: true}, nil
 	case org.Closed:

@@ -191,9 +191,8 @@ func (o *OpenLink) judge(ctx context.Context, store offerReader, reread bool) (e
 	if o.seen = 0; stands && !o.owner.admin() {
 		o.seen = owner.Version
 	}
-	if o.standing, err = stand(ctx, store, owner, l.Placement); err == nil && len(l.Placement.Departments) == 0 {
-		o.standing.Places = owner.judged(l.Offer, o.standing.Places)
-	}
+	o.standing, err = stand(ctx, store, owner, l.Placement)
+	o.standing = o.standing.settled(owner, l.Offer, l.Placement)
 	return err
 }
 

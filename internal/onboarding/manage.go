@@ -316,8 +316,9 @@ func (u Managing) change(ctx context.Context, caller Caller, id MemberID, match 
 		write.Before, write.Actor, write.Seats, write.RequestID = m, caller.Member.Actor(), org.Settings.Seats, requestID
 		write.After.UpdatedAt, write.After.Version = u.World.Instant(), m.Version+1
 		switch err = u.Store.WriteManaged(ctx, write); {
-		case err == nil && write.Partner != nil && write.Partner.Replaced != nil:
-			return write.After, suspend(ctx, u.World, u.Store, org, write.Partner.Dismissed(write.After.UpdatedAt))
+		case err == nil && write.Partner != nil:
+			write.Partner.suspendReplaced(ctx, u.World, u.Store, org)
+			return write.After, nil
 		case err == nil && write.EndSessions && write.After.Status == MemberActive && write.After.Type == m.Type:
 			return write.After, suspend(ctx, u.World, u.Store, org, write.After)
 		case errors.Is(err, ErrInviterChanged):

@@ -141,7 +141,7 @@ func (u Redeeming) Accept(ctx context.Context, org OrganizationID, text string, 
 		err = u.Store.Accept(ctx, a)
 		switch {
 		case err == nil:
-			a.suspendReplaced(ctx, u.World, u.Store, offer.Organization)
+			a.Partner.suspendReplaced(ctx, u.World, u.Store, offer.Organization)
 			return Caller{Organization: offer.Organization, Member: a.Member, Session: a.Session}, token, nil
 		case errors.Is(err, ErrConflict):
 			if offer, err = u.Open(ctx, org, text); err != nil {
@@ -202,9 +202,7 @@ func (o OpenOffer) weigh(ctx context.Context, store offerReader, now time.Time, 
 	if w.standing, err = stand(ctx, store, inviter, i.Placement); err != nil {
 		return w, err
 	}
-	if len(i.Placement.Departments) == 0 { // else the root is where they come because what was named has gone
-		w.standing.Places = inviter.judged(offer, w.standing.Places)
-	}
+	w.standing = w.standing.settled(inviter, offer, i.Placement)
 	if i.MemberType == Partner {
 		e, err := enterPartners(ctx, store, org, o.Contact.Address, i.Replaces)
 		switch {

@@ -71,6 +71,18 @@ func (m Member) judged(o Offer, places []Place) []Place {
 	return append(slices.Clip(places), Place{Own: own})
 }
 
+// settled is where somebody comes by an offer that named places. Where all departments of it have gone, that is where the inviter
+// stands now, whom such a removal has moved as well; of an administrator, the root.
+func (s Standing) settled(inviter Member, o Offer, named Placement) Standing {
+	switch own := inviter.Placement.Departments; {
+	case len(named.Departments) == 0:
+		s.Places = inviter.judged(o, s.Places)
+	case o.Type == Employee && len(s.There.Departments) == 0 && !inviter.Actor().admin() && len(own) > 0:
+		s.There.Departments, s.Places = own[:1:1], append(slices.Clip(s.Places), Place{Own: true})
+	}
+	return s
+}
+
 // asItIs is the standing of somebody who stays where they are: nobody asks whether they may.
 func (p Placement) asItIs() Standing {
 	s := Standing{There: p}

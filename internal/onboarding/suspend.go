@@ -75,10 +75,10 @@ func suspendOne(ctx context.Context, w World, store SuspendStore, o Organization
 	return errBusy()
 }
 
-// suspendReplaced suspends what the partner has sent whose place the new member has taken. What is left undone is no fault of
-// whoever has just joined, and is refused in any case.
-func (a Acceptance) suspendReplaced(ctx context.Context, w World, store SuspendStore, o Organization) {
-	if a.Partner != nil && a.Partner.Replaced != nil {
-		_ = suspend(ctx, w, store, o, a.Partner.Dismissed(a.At))
+// suspendReplaced suspends what the partner has sent whose place another has taken. What is left undone is no fault of whoever has
+// just come, and is refused in any case.
+func (e *PartnerEntry) suspendReplaced(ctx context.Context, w World, store SuspendStore, o Organization) {
+	if e != nil && e.Replaced != nil {
+		_ = suspend(ctx, w, store, o, e.Dismissed(w.Instant()))
 	}
 }

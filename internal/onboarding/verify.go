@@ -147,7 +147,7 @@ func (p *proof) accept(ctx context.Context, offer OpenOffer) (Caller, SessionTok
 	if err := p.Store.Accept(ctx, a); err != nil {
 		return Caller{}, SessionToken{}, err
 	}
-	a.suspendReplaced(ctx, p.World, p.Store, offer.Organization)
+	a.Partner.suspendReplaced(ctx, p.World, p.Store, offer.Organization)
 	return Caller{Organization: offer.Organization, Member: a.Member, Session: a.Session}, token, nil
 }
 

@@ -11,11 +11,11 @@ import (
 var begins = []rune("=+-@\t\r\n＝＋－＠")
 
 // Neutral makes text of what would be taken for a formula, by an apostrophe. Where a comma is the decimal sign, cells are parted
-// by semicolons.
+// by semicolons, and quotes are no longer what they were.
 func Neutral(cell string) string {
 	parts := strings.Split(cell, ";")
 	for i, part := range parts {
-		if first, _ := utf8.DecodeRuneInString(part); slices.Contains(begins, first) {
+		if first, _ := utf8.DecodeRuneInString(strings.TrimLeft(part, "\" ")); slices.Contains(begins, first) {
 			parts[i] = "'" + part
 		}
 	}

@@ -54,38 +54,34 @@ func (t *Table) WriteContact(ctx context.Context, w onboarding.ContactWrite) err
 	}
 	more := []step{taken, session}
 	if w.Old != nil {
-		var notice *onboarding.Message
-		if w.Old.Address.Kind == onboarding.Email {
-			notice = w.Notice
-		}
-		released, err := t.releaseStep(org, *w.Old, m.ID, notice)
+		released, err := t.releaseStep(org, *w.Old, m.ID)
 		if err != nil {
 			return err
 		}
 		more = append(more, released)
 	}
+	if w.Alert != nil {
+		alert, err := t.alertStep(org, *w.Alert)
+		if err != nil {
+			return err
+		}
+		more = append(more, alert)
+	}
 	return t.writeMember(ctx, w.Before, m, 0, func(write *change) {
 		write.set += ", #session_epoch = :epoch"
 		write.condition += " AND #session_epoch = :before AND #contact_round = :round AND attribute_exists(#contact_change)"
 		write.vals[":epoch"], write.vals[":before"], write.vals[":round"] = w.Session.Epoch, w.Session.Epoch-1, w.Change.Round
-		if w.Notice != nil && w.Change.Address.Kind == onboarding.Phone {
-			newOutboxItem(write.key, []onboarding.Message{*w.Notice}).into(write)
-		}
 		write.remove("#contact_change", "#reset_nonce") // a link that is out was for the address of before
 	}, more...)
 }
 
-// releaseStep takes an address from a member, and owes it a notice of that if there is one.
-func (t *Table) releaseStep(org onboarding.OrganizationID, c onboarding.Contact, m onboarding.MemberID, notice *onboarding.Message) (step, error) {
-	k := contactKey(org, c.ID)
+// releaseStep takes an address from a member.
+func (t *Table) releaseStep(org onboarding.OrganizationID, c onboarding.Contact, m onboarding.MemberID) (step, error) {
 	write := change{
-		key:       k,
+		key:       contactKey(org, c.ID),
 		set:       "SET #version = #version + :one",
 		condition: "#version = :seen AND #member_id = :member",
 		vals:      map[string]any{":one": 1, ":seen": c.Version, ":member": memberText(m)},
-	}
-	if notice != nil {
-		newOutboxItem(k, []onboarding.Message{*notice}).into(&write)
 	}
 	write.remove("#member_id", "#verified_at")
 	return t.updateStep(write, onboarding.ErrConflict)

@@ -62,6 +62,10 @@ func readClaimed(k key, message string, item attributes) (onboarding.Claimed, er
 		var n onboarding.Notice
 		n, err = readNotice(k, item)
 		c.Notice = &n
+	case strings.HasPrefix(k.SK, alertPrefix):
+		var a onboarding.Alert
+		a, err = readAlert(item)
+		c.Alert = &a
 	default:
 		var contact onboarding.Contact
 		contact, err = readContact(item)

@@ -31,6 +31,7 @@ const (
 	linkPrefix    = "LINK#"
 	noticeSK      = "NOTICE"
 	noticePrefix  = "NOTICE#"
+	alertPrefix   = "ALERT#"
 	textsSK       = "TEXTS"
 
 	departmentPrefix = "DEPARTMENT#"
@@ -42,7 +43,7 @@ const (
 )
 
 // outboxPrefixes begin the sort keys of what can owe a message.
-var outboxPrefixes = []string{contactPrefix, memberPrefix, joinPrefix, noticeSK}
+var outboxPrefixes = []string{contactPrefix, memberPrefix, joinPrefix, noticeSK, alertPrefix}
 
 // key is the primary key of an item.
 type key struct{ PK, SK string }
@@ -73,6 +74,11 @@ func noticeKey(org onboarding.OrganizationID, admin onboarding.MemberID) key {
 		return key{partition(org), noticeSK}
 	}
 	return key{partition(org), noticePrefix + admin.Key()}
+}
+
+// alertKey is the alert that a message is of.
+func alertKey(org onboarding.OrganizationID, message string) key {
+	return key{partition(org), alertPrefix + message}
 }
 
 func sessionKey(org onboarding.OrganizationID, hash string) key {

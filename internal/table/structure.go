@@ -323,13 +323,17 @@ func (t *Table) ReadPlaced(ctx context.Context, org onboarding.OrganizationID, p
 		ExpressionAttributeValues: attributes{":partition": text(partition(org)), ":place": text(at)},
 	})
 	var keys []key
+	seen := map[key]bool{}
 	for pages.HasMorePages() && len(keys) < limit { // a page ends at 1 MB as well
 		got, err := pages.NextPage(ctx)
 		if err != nil {
 			return nil, fault("query "+placePrefix, err)
 		}
 		for _, item := range got.Items {
-			keys = append(keys, key{partition(org), memberPrefix + textOf(item["member_id"])})
+			// Whoever gets another name between two pages stands on both.
+			if k := (key{partition(org), memberPrefix + textOf(item["member_id"])}); !seen[k] {
+				keys, seen[k] = append(keys, k), true
+			}
 		}
 	}
 	for chunk := range slices.Chunk(keys, getsPerBatch) {

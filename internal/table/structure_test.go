@@ -396,6 +396,29 @@ func TestMovedOutWhileDismissedStaysDismissed(t *testing.T) {
 	}, "CloseDepartment")
 }
 
+// shortPages makes queries that have a limit end after so many items. Before each it does something.
+func shortPages(limit int, before func() error) fault {
+	return func(c call) (*http.Response, bool, error) {
+		var in map[string]any
+		if c.Operation != "Query" {
+			return nil, false, nil
+		}
+		if err := json.Unmarshal(c.Body, &in); err != nil || in["Limit"] == nil {
+			return nil, err != nil, err
+		}
+		if err := before(); err != nil {
+			return nil, true, err
+		}
+		in["Limit"] = limit
+		body, err := json.Marshal(in)
+		if err != nil {
+			return nil, true, err
+		}
+		answer, err := c.Do(body)
+		return answer, true, err
+	}
+}
+
 // What stands in a place is more than one read answers, where many do.
 func TestTheLastOfManyInAGroupIsLookedAt(t *testing.T) {
 	s := newStage(t)
@@ -403,22 +426,7 @@ func TestTheLastOfManyInAGroupIsLookedAt(t *testing.T) {
 	place := onboarding.Placement{Groups: []onboarding.GroupID{g.ID}}
 	s.crowd(9, onboarding.Placement{Departments: []onboarding.DepartmentID{{}}, Groups: place.Groups})
 	s.crowd(1, place, func(m *onboarding.Member) { m.Type, m.LastName = onboarding.Guest, "Zuse" })
-	store, _ := s.over(func(c call) (*http.Response, bool, error) {
-		if c.Operation != "Query" {
-			return nil, false, nil
-		}
-		var in map[string]any
-		if err := json.Unmarshal(c.Body, &in); err != nil {
-			return nil, true, err
-		}
-		in["Limit"] = 4
-		body, err := json.Marshal(in)
-		if err != nil {
-			return nil, true, err
-		}
-		answer, err := c.Do(body)
-		return answer, true, err
-	})
+	store, _ := s.over(shortPages(4, func() error { return nil }))
 	_, err := s.structuring(store).RemoveGroup(t.Context(), s.admin, g.ID, anyGroup)
 	s.refused(err, onboarding.Conflict)
 	s.ok(s.tidy())
@@ -426,6 +434,24 @@ func TestTheLastOfManyInAGroupIsLookedAt(t *testing.T) {
 	structure, err := s.store.ReadStructure(t.Context(), acme)
 	s.ok(err)
 	s.want("is being removed", structure.Groups[g.ID].Closing, false)
+}
+
+// Whoever gets another name while a place is read stands on two pages of it.
+func TestAMemberWhoIsRenamedWhileAGroupIsRemovedIsReadOnce(t *testing.T) {
+	s := newStage(t)
+	g := s.group("Fair", true)
+	all := s.crowd(9, onboarding.Placement{Departments: []onboarding.DepartmentID{{}}, Groups: []onboarding.GroupID{g.ID}})
+	pages := 0
+	store, _ := s.over(shortPages(4, func() error {
+		if pages++; pages != 2 {
+			return nil
+		}
+		return s.alone(s.editing(s.admin, all[0].ID, onboarding.MemberChange{LastName: new("Zuse")}))
+	}))
+	r, err := s.structuring(store).RemoveGroup(t.Context(), s.admin, g.ID, anyGroup)
+	s.ok(err)
+	s.ok(s.tidy())
+	s.want("removed", fmt.Sprint(r.Done, r.Moved), "true 9")
 }
 
 // A guest is not left without a group, whoever comes while one is removed.
