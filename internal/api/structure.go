@@ -280,7 +280,7 @@ func (s *browsing) departments(w http.ResponseWriter, r *http.Request) error {
 func (s *browsing) structureCaller(r *http.Request) (onboarding.Caller, error) {
 	caller, err := s.caller(r)
 	if err == nil && !caller.Rights().SeeStructure {
-		err = onboarding.Refuse(onboarding.Forbidden, "Guests see no departments.")
+		err = onboarding.Refuse(onboarding.Forbidden, "Guests see no departments and no partners.")
 	}
 	return caller, err
 }
