@@ -64,8 +64,12 @@ func suspendOne(ctx context.Context, w World, store SuspendStore, o Organization
 			objectToOffer(inviter.Actor(), Offer{i.MemberType, i.Role}, i.Firm).Answer == "" {
 			return nil
 		}
-		c.Invitation.Status, c.Invitation.UpdatedAt = InvitationSuspended, w.Instant()
-		c.Messages = nil
+		now := w.Instant()
+		c.Invitation.Status, c.Invitation.UpdatedAt = InvitationSuspended, now
+		if c.Messages = nil; i.Delivery.Status == DeliveryQueued { // whoever takes it over has to know
+			c.Invitation.Delivery = Delivery{Status: DeliveryFailed, LastEventAt: now, Attempts: i.Delivery.Attempts,
+				Error: "Suspended before it was sent, as far as is known."}
+		}
 		version := c.Version
 		c.Version++
 		if err = store.ReplaceOffer(ctx, o.ID, c, version); !errors.Is(err, ErrConflict) {

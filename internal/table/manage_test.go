@@ -273,6 +273,7 @@ func TestTakenOverTwiceAtOnceIsOneInvitersOffer(t *testing.T) {
 		s.ok(s.alone(s.dismissing(s.admin, c.Member.ID)))
 		s.refused(s.alone(s.accepting(token)), onboarding.LinkRevoked)
 		seen := s.contact(address)
+		s.want("delivery", seen.Invitation.Delivery.Status, onboarding.DeliveryFailed)
 		unchanged := func(c onboarding.Contact) bool { return c.Version == seen.Version }
 		other := s.caller(s.crowd(1, in(onboarding.DepartmentID{}), administrator)[0].ID)
 		return s.takingOver(s.admin, address, unchanged), s.takingOver(other, address, unchanged), func(first, second error) error {
