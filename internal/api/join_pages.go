@@ -219,6 +219,8 @@ func deadEndView(r *http.Request, code onboarding.Code) pages.View {
 		return pages.InvitationWaiting{}
 	case onboarding.DismissedBefore:
 		return pages.MemberWasDismissed{}
+	case onboarding.PartnersFull: // of an invitation that waited for the address
+		return pages.Closed{}
 	}
 	return nil
 }

@@ -106,6 +106,8 @@ func (s *redeeming) refusedPage(w http.ResponseWriter, r *http.Request, offer on
 		if offer.Contact.Invitation.Status != onboarding.InvitationRevoked {
 			view = pages.Closed{}
 		}
+	case onboarding.PartnersFull:
+		view = pages.Closed{}
 	case onboarding.AlreadyAccepted:
 		if visitor, signedIn := s.visitor(r); signedIn && visitor.Member.ID == offer.Contact.Member {
 			http.Redirect(w, r, joinPath(r, "welcome"), http.StatusSeeOther)
