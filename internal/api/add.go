@@ -15,10 +15,10 @@ type AddUserStore interface {
 
 // AddUser serves add-user.
 func AddUser(e Edge, world onboarding.World, store AddUserStore, keys onboarding.Keys) http.Handler {
-	s := &adding{members(store, store, world), onboarding.Adding{World: world, Store: store, Keys: keys}}
+	s := &adding{members(store, world), onboarding.Adding{World: world, Store: store, Keys: keys}}
 	m := NewMux(e)
 	m.handle("POST /v1/organizations/{org}/members", s.add)
-	m.handle("POST /v1/organizations/{org}/members/{id}/resend-credentials", s.change(s.resend))
+	m.handle("POST /v1/organizations/{org}/members/{id}/resend-credentials", s.change(saying(s.useCase.Resend)))
 	return m
 }
 
@@ -72,10 +72,6 @@ func (s *adding) add(w http.ResponseWriter, r *http.Request) error {
 	return s.run(w, r, caller, body, func(requestID string, _ bool) (outcome, error) {
 		command.RequestID = requestID
 		m, err := s.useCase.Add(r.Context(), caller, command)
-		return s.outcome(caller, m), err
+		return s.outcome(caller, m, s.now()), err
 	})
-}
-
-func (s *adding) resend(r *http.Request) (any, memberAct, error) {
-	return emptyJSON{}, s.useCase.Resend, readOptionalJSON(r, &emptyJSON{})
 }

@@ -22,15 +22,14 @@ type ApproveStore interface {
 
 // Approve serves approve: administrators decide who waits, as JSON and as a page.
 func Approve(e Edge, world onboarding.World, store ApproveStore) http.Handler {
-	s := &approving{Edge: e, store: store, useCase: onboarding.Approving{World: world, Store: store}}
-	s.changing = changing[onboarding.MemberID, onboarding.Member]{gate{store, world}, repeatable{store, world}, pathRequest,
-		func(m onboarding.Member) string { return etag(m.Version) },
-		func(_ onboarding.Caller, m onboarding.Member) any { return toJoinRequest(m, s.now()) }}
+	requests := changing[onboarding.MemberID, onboarding.Member]{gate{store, world}, repeatable{store, world}, pathRequest, memberTag,
+		func(_ onboarding.Caller, m onboarding.Member, now time.Time) any { return toJoinRequest(m, now) }}
+	s := &approving{e, requests, store, onboarding.Approving{World: world, Store: store}}
 	e.Page = errorPage
 	m := NewMux(e)
 	m.handle("POST /v1/organizations/{org}/join-requests/{id}/approve", s.change(s.approval))
 	m.handle("POST /v1/organizations/{org}/join-requests/{id}/reject", s.change(s.rejection))
-	m.handle("POST /v1/organizations/{org}/join-requests/{id}/reopen", s.change(s.reopening))
+	m.handle("POST /v1/organizations/{org}/join-requests/{id}/reopen", s.change(saying(s.useCase.Reopen)))
 	m.handle("POST /v1/organizations/{org}/join-requests/decisions", s.decisions)
 	m.page("GET /join/{org}/requests", s.queue, errorPage)
 	m.page("POST /join/{org}/requests/{id}/approve", s.approvePage, errorPage)
@@ -115,10 +114,6 @@ func (s *approving) rejection(r *http.Request) (any, memberAct, error) {
 	}
 	d, err := body.decision("")
 	return body, s.decide(d), err
-}
-
-func (s *approving) reopening(r *http.Request) (any, memberAct, error) {
-	return emptyJSON{}, s.useCase.Reopen, readOptionalJSON(r, &emptyJSON{})
 }
 
 // decide is the act of a decision, on whichever request.
@@ -224,7 +219,7 @@ func (s *approving) answer(body decisionsRequest, results []onboarding.DecisionR
 	for i, one := range body.Decisions {
 		a.Results[i] = decisionResultJSON{ID: one.ID, Verdict: onboarding.DecisionNotFound, Reason: orNull("This is no id of a request to join.")}
 	}
-	now := s.now()
+	now := s.useCase.World.Instant()
 	for i, result := range results {
 		one := &a.Results[places[i]]
 		one.Verdict, one.Reason = result.Verdict, orNull(result.Reason)
@@ -239,5 +234,3 @@ func (s *approving) answer(body decisionsRequest, results []onboarding.DecisionR
 	s.Metrics.Count(telemetry.Accepted, a.Summary[onboarding.DecisionApproved])
 	return outcome{body: a, kept: a}
 }
-
-func (s *approving) now() time.Time { return s.useCase.World.Instant() }

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"latchkey/internal/onboarding"
 )
@@ -16,10 +17,10 @@ type UpdateUserStore interface {
 
 // UpdateUser serves update-user.
 func UpdateUser(e Edge, world onboarding.World, store UpdateUserStore) http.Handler {
-	s := &managing{members(store, store, world), onboarding.Managing{World: world, Store: store}}
+	s := &managing{members(store, world), onboarding.Managing{World: world, Store: store}}
 	m := NewMux(e)
 	m.handle("PATCH /v1/organizations/{org}/members/{id}", s.change(s.edit))
-	m.handle("POST /v1/organizations/{org}/members/{id}/dismiss", s.change(s.dismissal))
+	m.handle("POST /v1/organizations/{org}/members/{id}/dismiss", s.change(saying(s.useCase.Dismiss)))
 	m.handle("POST /v1/organizations/{org}/members/{id}/rehire", s.change(s.rehire))
 	m.handle("POST /v1/organizations/{org}/members/{id}/convert", s.change(s.conversion))
 	return m
@@ -33,11 +34,15 @@ type managing struct {
 type memberAct = act[onboarding.MemberID, onboarding.Member]
 
 // members serves acts on members.
-func members(store onboarding.CallerStore, requests RequestStore, world onboarding.World) changing[onboarding.MemberID, onboarding.Member] {
-	return changing[onboarding.MemberID, onboarding.Member]{gate{store, world}, repeatable{requests, world}, pathMember,
-		func(m onboarding.Member) string { return etag(m.Version) },
-		func(_ onboarding.Caller, m onboarding.Member) any { return toMember(m) }}
+func members(store interface {
+	onboarding.CallerStore
+	RequestStore
+}, world onboarding.World) changing[onboarding.MemberID, onboarding.Member] {
+	return changing[onboarding.MemberID, onboarding.Member]{gate{store, world}, repeatable{store, world}, pathMember,
+		memberTag, func(_ onboarding.Caller, m onboarding.Member, _ time.Time) any { return toMember(m) }}
 }
+
+func memberTag(m onboarding.Member, _ time.Time) string { return etag(m.Version) }
 
 func pathMember(r *http.Request) (onboarding.MemberID, error) {
 	id, err := onboarding.ParseMemberID(r.PathValue("id"))
@@ -90,10 +95,6 @@ func (s *managing) edit(r *http.Request) (any, memberAct, error) {
 		onboarding.Member, error) {
 		return s.useCase.Edit(ctx, caller, id, match, requestID, change)
 	}, err
-}
-
-func (s *managing) dismissal(r *http.Request) (any, memberAct, error) {
-	return emptyJSON{}, s.useCase.Dismiss, readOptionalJSON(r, &emptyJSON{})
 }
 
 type rehireRequest struct {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 
 	"latchkey/internal/onboarding"
 )
@@ -191,13 +192,17 @@ type placing[ID, T, C any] struct {
 
 func mountStructure(m *Mux, g gate, once repeatable, u onboarding.Structuring) {
 	placing[onboarding.DepartmentID, onboarding.Department, onboarding.DepartmentChange]{
-		changing[onboarding.DepartmentID, onboarding.Department]{g, once, pathDepartment, departmentTag,
-			func(c onboarding.Caller, d onboarding.Department) any { return toDepartment(c.Organization, d) }},
+		changing[onboarding.DepartmentID, onboarding.Department]{g, once, pathDepartment,
+			func(d onboarding.Department, _ time.Time) string { return departmentTag(d) },
+			func(c onboarding.Caller, d onboarding.Department, _ time.Time) any {
+				return toDepartment(c.Organization, d)
+			}},
 		readDepartment, u.CreateDepartment, u.ChangeDepartment, u.RemoveDepartment,
 	}.mount(m, "departments")
 	placing[onboarding.GroupID, onboarding.Group, onboarding.GroupChange]{
-		changing[onboarding.GroupID, onboarding.Group]{g, once, pathGroup, groupTag,
-			func(c onboarding.Caller, d onboarding.Group) any { return toGroup(c.Organization.ID, d) }},
+		changing[onboarding.GroupID, onboarding.Group]{g, once, pathGroup,
+			func(g onboarding.Group, _ time.Time) string { return groupTag(g) },
+			func(c onboarding.Caller, g onboarding.Group, _ time.Time) any { return toGroup(c.Organization.ID, g) }},
 		readGroup, u.CreateGroup, u.ChangeGroup, u.RemoveGroup,
 	}.mount(m, "groups")
 }
@@ -219,7 +224,7 @@ func (s placing[ID, T, C]) creation(w http.ResponseWriter, r *http.Request) erro
 	}
 	return s.run(w, r, caller, asked, func(requestID string, _ bool) (outcome, error) {
 		place, err := s.create(r.Context(), caller, c, requestID)
-		return s.outcome(caller, place), err
+		return s.outcome(caller, place, s.now()), err
 	})
 }
 
@@ -243,7 +248,8 @@ func (s placing[ID, T, C]) removal(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return err
 	}
-	removal, err := s.remove(r.Context(), caller, id, func(place T) bool { return tags.matches(s.tag(place)) })
+	now := s.now()
+	removal, err := s.remove(r.Context(), caller, id, func(place T) bool { return tags.matches(s.tag(place, now)) })
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,10 @@ type UpdateStore interface {
 // UpdateInvite serves update-invite.
 func UpdateInvite(e Edge, world onboarding.World, store UpdateStore, texts onboarding.Texts) http.Handler {
 	useCase := onboarding.Updating{World: world, Store: store, Texts: texts}
-	s := &updating{gate{store, world}, repeatable{store, world}, useCase}
+	s := &updating{changing[onboarding.ContactID, onboarding.Contact]{gate{store, world}, repeatable{store, world}, pathInvitation, invitationTag,
+		func(caller onboarding.Caller, c onboarding.Contact, now time.Time) any {
+			return toInvitation(caller.Organization.ID, c, now)
+		}}, useCase}
 	m := NewMux(e)
 	m.handle("PATCH /v1/organizations/{org}/invitations/{id}", s.change(s.edit))
 	m.handle("POST /v1/organizations/{org}/invitations/{id}/resend", s.change(saying(useCase.Resend)))
@@ -28,52 +31,16 @@ func UpdateInvite(e Edge, world onboarding.World, store UpdateStore, texts onboa
 }
 
 type updating struct {
-	gate
-	repeatable
+	changing[onboarding.ContactID, onboarding.Contact]
 	useCase onboarding.Updating
 }
 
-// change serves one act on one invitation. read makes it of the body, and answers what the body asks for.
-func (s *updating) change(read readInvitationAct) handler {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		caller, err := s.caller(r)
-		if err != nil {
-			return err
-		}
-		id, err := onboarding.ParseInvitationID(r.PathValue("id"))
-		if err != nil {
-			return onboarding.Refuse(onboarding.NotFound, "There is no such invitation.")
-		}
-		asked, act, err := read(r)
-		if err != nil {
-			return err
-		}
-		match, err := ifMatch(r)
-		if err != nil {
-			return err
-		}
-		return s.run(w, r, caller, asked, func(requestID string, _ bool) (outcome, error) {
-			now := s.useCase.World.Instant()
-			c, err := act(r.Context(), caller, id, func(c onboarding.Contact) bool { return match.matches(invitationTag(c, now)) }, requestID)
-			if err != nil {
-				return outcome{}, err
-			}
-			shown := toInvitation(caller.Organization.ID, c, now)
-			return outcome{tag: invitationTag(c, now), body: shown, kept: shown}, nil
-		})
+func pathInvitation(r *http.Request) (onboarding.ContactID, error) {
+	id, err := onboarding.ParseInvitationID(r.PathValue("id"))
+	if err != nil {
+		return id, onboarding.Refuse(onboarding.NotFound, "There is no such invitation.")
 	}
-}
-
-type invitationAct = func(ctx context.Context, caller onboarding.Caller, id onboarding.ContactID, match onboarding.Match, requestID string) (
-	onboarding.Contact, error)
-
-type readInvitationAct = func(*http.Request) (asked any, act invitationAct, err error)
-
-// saying reads an act of which there is nothing to say.
-func saying(act invitationAct) readInvitationAct {
-	return func(r *http.Request) (any, invitationAct, error) {
-		return emptyJSON{}, act, readOptionalJSON(r, &emptyJSON{})
-	}
+	return id, nil
 }
 
 type invitationRequest struct {
@@ -152,13 +119,13 @@ func optionalEnd(pointer string, text *string) (*time.Time, error) {
 	return &at, nil
 }
 
-func (s *updating) edit(r *http.Request) (any, invitationAct, error) {
+func (s *updating) edit(r *http.Request) (any, act[onboarding.ContactID, onboarding.Contact], error) {
 	var body invitationRequest
 	if err := readJSON(r, &body); err != nil {
 		return nil, nil, err
 	}
 	change, err := body.change()
-	return body, func(ctx context.Context, caller onboarding.Caller, id onboarding.ContactID, match onboarding.Match, requestID string) (
+	return body, func(ctx context.Context, caller onboarding.Caller, id onboarding.ContactID, match func(onboarding.Contact) bool, requestID string) (
 		onboarding.Contact, error) {
 		return s.useCase.Edit(ctx, caller, id, match, requestID, change)
 	}, err

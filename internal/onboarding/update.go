@@ -30,7 +30,7 @@ type Updating struct {
 }
 
 // Match reports whether a contact is still as the caller saw it.
-type Match func(Contact) bool
+type Match = func(Contact) bool
 
 // Resend sends the invitation again. A pending one keeps its link and gets its full time anew; an expired one is pending again.
 func (u Updating) Resend(ctx context.Context, caller Caller, id ContactID, match Match, requestID string) (Contact, error) {

@@ -210,6 +210,9 @@ type listing struct {
 	limit     int
 }
 
+// sparse reports whether a filter may let little through.
+func (l listing) sparse() bool { return l.filter != "" && !l.nearly }
+
 // query is the request for the first page.
 func (l listing) query(t *Table) (*dynamodb.QueryInput, index, error) {
 	in := l.index
@@ -237,7 +240,7 @@ func (l listing) query(t *Table) (*dynamodb.QueryInput, index, error) {
 		q.ConsistentRead = aws.Bool(true)
 	}
 	q.Limit = aws.Int32(int32(l.limit + 1))
-	if l.filter != "" && !l.nearly {
+	if l.sparse() {
 		*q.Limit *= firstLook
 	}
 	switch cut := strings.LastIndexByte(l.after, '|'); { // the last: a name may hold one
@@ -277,7 +280,7 @@ func list[T any](ctx context.Context, t *Table, l listing, read func(attributes)
 		if input.ExclusiveStartKey = got.LastEvaluatedKey; len(got.LastEvaluatedKey) == 0 {
 			break
 		}
-		if l.filter != "" && !l.nearly {
+		if l.sparse() {
 			input.Limit = nil
 		}
 		if pages == indexPages { // a filter that little fits: whoever wants more asks again
